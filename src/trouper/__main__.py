@@ -1,0 +1,3 @@
+from trouper.system.cli import main
+
+raise SystemExit(main())
