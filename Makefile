@@ -1,0 +1,58 @@
+# Two commands for everybody, demo and test, and two more for those who change trouper.
+# They need python3 (3.11 or newer) and make; everything else goes into .venv, in the versions of requirements-dev.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.complete
+
+# Neither the checkout nor a script's folder on sys.path: a room called mailbox must not hide the standard library's.
+SAFELY := PYTHONSAFEPATH=1
+# pyright brings its own node in a wheel; it need not ask a registry whether there is a newer pyright.
+PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+.PHONY: help demo test bench clean
+
+help:
+	@echo "make demo    runs the payments example"
+	@echo "make test    checks style and types, and runs every test, with coverage"
+	@echo "make bench   runs the benchmarks"
+	@echo "make clean   removes what make and the tools made"
+
+demo: $(STAMP)
+	@echo "== examples/payments/main.py"
+	@$(BIN)/python examples/payments/main.py
+
+test: $(STAMP)
+	@echo "== ruff check: mistakes and style"
+	@$(SAFELY) $(BIN)/python -m ruff check --quiet .
+	@echo "== ruff format: layout"
+	@$(SAFELY) $(BIN)/python -m ruff format --quiet --check .
+	@echo "== mypy --strict: types"
+	@$(SAFELY) $(BIN)/python -m mypy
+	@echo "== pyright, strict: types once more"
+	@$(PYRIGHT)
+	@echo "== pyright --verifytypes: every public name is typed"
+	@$(PYRIGHT) --verifytypes trouper --ignoreexternal
+	@echo "== pytest: the tests, the examples and the snippets of the docs, under coverage"
+	@$(SAFELY) $(BIN)/python -m coverage run -m pytest
+	@echo "== coverage: lines and branches of the rooms"
+	@$(SAFELY) $(BIN)/python -m coverage report
+
+bench: $(STAMP)
+	@echo "== benchmarks/run.py"
+	@$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is the last thing written, so that an environment that was cut off half-way is made anew.
+$(STAMP): requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "trouper needs Python 3.11 or newer, and '$(PYTHON)' was not found: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("trouper needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make environments: install its venv module (Debian: python3-venv)" >&2; exit 1; }
+	@echo "== .venv: an environment of its own, from requirements-dev.txt"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
