@@ -1,0 +1,43 @@
+"""
+attrs validators for the numbers that policy is made of: counts, and real numbers with a lower limit.
+
+attrs' own ``ge`` accepts True as a count and says nothing of infinity; these refuse what is no number with TypeError,
+and what is out of range, NaN included, with ValueError.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from attrs import Attribute
+
+
+def count(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    """An attrs validator: a whole number, at least 0."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{attribute.name} must be a whole number, at least 0, not {value!r}.")
+    if value < 0:
+        raise ValueError(f"{attribute.name} must be at least 0, not {value}.")
+
+
+def real(limit: float, *, or_equal: bool = True, finite: bool = False) -> Callable[[object, Attribute[Any], object], None]:
+    """
+    An attrs validator: an int or float in range, never NaN.
+
+    Args:
+        limit: The lower limit.
+        or_equal: Whether the limit itself is allowed.
+        finite: Whether infinity is refused.
+    """
+    wanted = f"a {'finite ' if finite else ''}number {'at least' if or_equal else 'above'} {limit}"
+
+    def validate(_instance: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise TypeError(f"{attribute.name} must be {wanted}, not {value!r}.")
+        above_limit = value >= limit if or_equal else value > limit  # both are False for NaN
+        if not above_limit or (finite and value > sys.float_info.max):
+            raise ValueError(f"{attribute.name} must be {wanted}, not {value}.")
+
+    return validate

@@ -1,0 +1,54 @@
+"""The two ways in which supervision fails: a child that never started, and a child that keeps failing."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..errors import TrouperError
+from .causes import describe_cause
+
+
+@define(eq=False)
+class StartFailed(TrouperError):
+    """
+    A child did not start. It left nothing behind: its name is free, and what had started with it was stopped.
+
+    The starter gets it `from` the exception that was raised.
+
+    Args:
+        path: The child's path.
+        reason: What went wrong, in words.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} did not start: {self.reason}. Nothing of it is left, so it can be started again once the cause is removed."
+
+
+@define(eq=False)
+class RestartLimitReached(TrouperError):
+    """
+    A supervisor gave up: its children failed more often than it may restart them. They are stopped.
+
+    It is the supervisor's own failure, raised `from` the last of the causes.
+
+    Args:
+        path: The supervisor's path.
+        max_restarts: How many restarts it allows.
+        within: In how many seconds.
+        causes: The exceptions that its children ended with, oldest first.
+    """
+
+    path: str
+    max_restarts: int
+    within: float
+    causes: tuple[BaseException, ...]
+
+    def __str__(self) -> str:
+        last = f" The last cause was {describe_cause(self.causes[-1])}." if self.causes else ""
+        return (
+            f"{self.path} gave up: its children needed more than max_restarts={self.max_restarts} restarts within {self.within} s.{last} "
+            f"Mend the cause, or allow more: supervisor(..., max_restarts={max(1, self.max_restarts * 2)}, within={self.within})."
+        )
