@@ -5,7 +5,6 @@ Nothing here waits or knows a task. A FIFO mailbox is a bare deque, which the ru
 path; this room gives the specs, the queue that stands in for the deque, and the decisions around it.
 """
 
-# ruff: noqa: A005 - the standard library has a module of this name too: hence the guard.
 if __name__ == "mailbox":
     raise ImportError(
         "This is trouper.mailbox: import it by that name. If you meant the standard library's mailbox, take the root of "

@@ -21,8 +21,8 @@ class Envelope:
     """
     The base of everything in a mailbox that is not a bare user message.
 
-    A subclass sets the class attributes, declares its own `__slots__`, and sets `withdrawn = False` in its `__init__`:
-    a base `__init__` would cost every ask a second call.
+    A subclass sets the class attributes, declares its own `__slots__` (with "withdrawn": this base has none, so that a subclass may
+    have another base too), and sets `withdrawn = False` in its `__init__`: a base `__init__` would cost every ask a second call.
 
     Attributes:
         takes_slot: Whether it counts against the capacity and may be evicted. True for an ask, whose message is a user message.
@@ -31,7 +31,7 @@ class Envelope:
         message: What the actor is given. A subclass of the lane "user" must have it, since it is what `key` sees.
     """
 
-    __slots__ = ("withdrawn",)
+    __slots__ = ()
 
     takes_slot: ClassVar[bool] = False
     lane: ClassVar[Lane]
