@@ -7,8 +7,9 @@ STAMP := .venv/.complete
 
 # Neither the checkout nor a script's folder on sys.path: a room called mailbox must not hide the standard library's.
 SAFELY := PYTHONSAFEPATH=1
-# pyright brings its own node in a wheel; it need not ask a registry whether there is a newer pyright.
-PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright --pythonpath $(BIN)/python
+# pyright brings its own node in a wheel, need not ask a registry whether there is a newer pyright, and looks for packages
+# where the first python on PATH does.
+PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright
 
 .PHONY: help demo test bench clean
 
@@ -32,7 +33,7 @@ test: $(STAMP)
 	@echo "== pyright, strict: types once more"
 	@$(PYRIGHT)
 	@echo "== pyright --verifytypes: every public name is typed"
-	@$(PYRIGHT) --verifytypes trouper --ignoreexternal
+	@report=$$($(PYRIGHT) --verifytypes trouper --ignoreexternal) || { echo "$$report"; exit 1; }; echo "$$report" | grep score
 	@echo "== pytest: the tests, the examples and the snippets of the docs, under coverage"
 	@$(SAFELY) $(BIN)/python -m coverage run -m pytest
 	@echo "== coverage: lines and branches of the rooms"
@@ -53,6 +54,6 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make environments: install its venv module (Debian: python3-venv)" >&2; exit 1; }
 	@echo "== .venv: an environment of its own, from requirements-dev.txt"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -11,6 +11,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,8 +39,9 @@ def expected(files: Sequence[Path], checker: str) -> set[Place]:
 
 
 def found_by_mypy(files: Sequence[Path]) -> dict[Place, str]:
-    """What mypy --strict complains about in *files*."""
-    ran = _run("mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "--output", "json", *map(str, files))
+    """What mypy --strict complains about in *files*. Without its cache, which remembers complaints under the place of an equal file."""
+    options = ["--strict", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", os.devnull, "--output", "json"]
+    ran = _run("mypy", *options, *map(str, files))
     complaints = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     assert ran.returncode == (1 if any(one["severity"] == "error" for one in complaints) else 0), ran.stdout + ran.stderr
     names = {file.name: file for file in files}
@@ -50,8 +53,15 @@ def found_by_mypy(files: Sequence[Path]) -> dict[Place, str]:
 
 
 def found_by_pyright(files: Sequence[Path]) -> dict[Place, str]:
-    """What pyright, set to strict by pyproject.toml, complains about in *files*."""
-    ran = _run("pyright", "--pythonpath", sys.executable, "--outputjson", *map(str, files))
+    """What pyright complains about in *files*, with the settings of pyproject.toml except which files they exclude."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pyright"]
+    assert settings["typeCheckingMode"] == "strict"
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder).resolve() / "pyrightconfig.json"
+        # An absolute path would be ignored.
+        include, extra = ([os.path.relpath(path.resolve(), project.parent) for path in paths] for paths in (files, [ROOT / "src"]))
+        project.write_text(json.dumps({**settings, "include": include, "exclude": [], "extraPaths": extra}), encoding="utf-8")
+        ran = _run("pyright", "--pythonpath", sys.executable, "--outputjson", "--project", str(project))
     assert ran.returncode in {0, 1}, ran.stdout + ran.stderr
     report = json.loads(ran.stdout)
     assert report["summary"]["filesAnalyzed"] == len(files)
