@@ -21,32 +21,28 @@ class Job:
     label: str = ""
 
 
-class Ask(Envelope):
-    __slots__ = ("message",)
+class Enveloped(Envelope):
+    __slots__ = ("message", "withdrawn")
+
+    def __init__(self, message: object) -> None:
+        self.message = message
+        self.withdrawn = False
+
+
+class Ask(Enveloped):
+    __slots__ = ()
     takes_slot = True
     lane = "user"
 
-    def __init__(self, message: object) -> None:
-        self.message = message
-        self.withdrawn = False
 
-
-class Fact(Envelope):
-    __slots__ = ("message",)
+class Fact(Enveloped):
+    __slots__ = ()
     lane = "early"
 
-    def __init__(self, message: object) -> None:
-        self.message = message
-        self.withdrawn = False
 
-
-class Death(Envelope):
-    __slots__ = ("message",)
+class Death(Enveloped):
+    __slots__ = ()
     lane = "late"
-
-    def __init__(self, message: object) -> None:
-        self.message = message
-        self.withdrawn = False
 
 
 def urgency(job: Job) -> int:
@@ -339,7 +335,7 @@ def test_the_queue_is_the_model(taken: list[tuple[str, int]]) -> None:
                 model.remove(chosen)
             else:
                 chosen = here[number % len(here)]
-                if isinstance(chosen, Envelope):
+                if isinstance(chosen, Enveloped):
                     chosen.withdrawn = True
         assert len(queue) == len(model.all())
         assert bool(queue) == bool(model.all())
@@ -361,7 +357,7 @@ def test_a_deque_gives_up_its_first_user_message_and_is_swept_of_what_was_given_
     }
     items = [make[kind]() for kind in kinds]
     for item, kind in zip(items, kinds, strict=True):
-        if isinstance(item, Envelope):
+        if isinstance(item, Enveloped):
             item.withdrawn = kind == "withdrawn"
     queue = deque(items)
     assert user_waiting(queue) == kinds.count("job") + kinds.count("ask")

@@ -17,7 +17,7 @@ class Pay:
 
 
 class Ask(Envelope):
-    __slots__ = ("message",)
+    __slots__ = ("message", "withdrawn")
     takes_slot = True
     lane = "user"
 
