@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -83,6 +84,9 @@ def check_complete(
     if vocabulary.is_open:
         return
     unsendable = [message for message in marked if not vocabulary.touches(message) and message not in unasked]
+    uncovered = [member for member in vocabulary.members if not overrides_receive and marked.keys().isdisjoint(member.__mro__)]
+    if not (unsendable or uncovered) or _is_being_unpickled():
+        return
     if unsendable:
         names = _listed(unsendable)
         wider = str(Vocabulary((*vocabulary.members, *unsendable), is_open=False))
@@ -90,12 +94,19 @@ def check_complete(
             f"{actor_class.__name__} handles {names}, but nobody can send it {names}: its union is {vocabulary}. "
             f"Remove the handler, or put it into the union:\n\n    class {actor_class.__name__}(Actor[{wider}]):\n"
         )
-    uncovered = [member for member in vocabulary.members if marked.keys().isdisjoint(member.__mro__)]
-    if uncovered and not overrides_receive:
-        stubs = "\n".join(_stub(actor_class, member) for member in uncovered)
-        raise TypeError(
-            f"{actor_class.__name__} is an Actor of {vocabulary}, but has no handler for {_listed(uncovered)}. Add to the class:\n\n{stubs}"
-        )
+    stubs = "\n".join(_stub(actor_class, member) for member in uncovered)
+    raise TypeError(
+        f"{actor_class.__name__} is an Actor of {vocabulary}, but has no handler for {_listed(uncovered)}. Add to the class:\n\n{stubs}"
+    )
+
+
+def _is_being_unpickled() -> bool:
+    # cloudpickle, and Ray's copy of it, make a class of `__main__` without its methods and set them afterwards. Such a class
+    # was complete where it was defined; and what was read off it then, its table, comes with the methods.
+    frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_code.co_name != "_make_skeleton_class":
+        frame = frame.f_back
+    return frame.f_back is not None
 
 
 def _listed(messages: Iterable[type]) -> str:
