@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_origin, overload
 
+from .generics import is_union
 from .messages import Answers
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def handles(message_type: Any, /) -> Any:
         TypeError: *message_type* is no class, or the method is no function, has a message already, or yields.
     """
     message_class = get_origin(message_type) or message_type
-    if not isinstance(message_class, type) or message_class is type:
+    if not isinstance(message_class, type) or message_class is type or is_union(message_class):
         raise TypeError(f"@handles takes the class of a message, as in @handles(Deposit), not {message_type!r}.")
 
     def mark(handler: Any) -> Any:

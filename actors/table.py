@@ -77,12 +77,13 @@ class HandlerTable:
 
     def accepts(self, fact_type: type) -> bool:
         """
-        Whether some instance of this class is handled: of itself, or of a subclass that is in the union.
+        Whether some instance of this class is handled: of itself, or of a subclass that is in the union or marked.
 
         What is subscribed to must be accepted. Instances that are not in the union are unhandled when they come.
         """
+        below = (known for known in (*self.vocabulary.members, *self.marked) if fact_type in known.__mro__)
         return self.resolve(fact_type) is not None or any(
-            fact_type in member.__mro__ and self.resolve(member) is not None for member in self.vocabulary.members
+            self.vocabulary.admits(known) and self.resolve(known) is not None for known in below
         )
 
     def _found(self, message_type: type) -> Handler | None:
