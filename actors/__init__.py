@@ -1,0 +1,37 @@
+"""Actors: their classes, refs, contexts, and the engine that runs them."""
+
+from .actor import Actor as Actor
+from .actor import NoContextYet as NoContextYet
+from .context import Context as Context
+from .directory import Registry as Registry
+from .errors import ActorGone as ActorGone
+from .errors import AlreadyReplied as AlreadyReplied
+from .errors import AskError as AskError
+from .errors import AskFailed as AskFailed
+from .errors import AskStopped as AskStopped
+from .errors import AskTimeout as AskTimeout
+from .errors import Deadlock as Deadlock
+from .errors import DeathPact as DeathPact
+from .errors import ForeignRef as ForeignRef
+from .errors import HandlerCutOff as HandlerCutOff
+from .errors import RestartRequested as RestartRequested
+from .errors import TimersFull as TimersFull
+from .errors import Unhandled as Unhandled
+from .handles import handles as handles
+from .life_facts import ActorFailed as ActorFailed
+from .life_facts import ActorRestarted as ActorRestarted
+from .life_facts import ActorStarted as ActorStarted
+from .life_facts import ActorStopped as ActorStopped
+from .life_facts import DeadLetter as DeadLetter
+from .life_facts import SlowHandler as SlowHandler
+from .messages import Answers as Answers
+from .messages import Request as Request
+from .ref import ActorRef as ActorRef
+from .reply import Reply as Reply
+from .routers import group as group
+from .routers import router as router
+from .spec import ActorSpec as ActorSpec
+from .spec import actor as actor
+from .supervisor import supervisor as supervisor
+from .timers import Timer as Timer
+from .watching import Terminated as Terminated

@@ -1,0 +1,83 @@
+"""
+Who waits for whom, and whether one more waiting would close a circle.
+
+An edge leads from an actor in a turn to the actor that it awaits: by an ask, a tell that waits for room, a spawn, start,
+restart or stop. The held handler's edge is `cell.pending`, those of tasks in the handler's own nurseries are
+`ties.edges`. Background tasks have none: their waiting holds up no turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import trio
+
+from .cell import CURRENT, DRIVEN, RUNNING, Cell
+from .errors import Deadlock
+
+
+@trio.lowlevel.enable_ki_protection
+def asking_cell() -> Cell | None:
+    """The actor whose turn this code belongs to; None for code outside of actors and for background tasks."""
+    cell = CURRENT.get()
+    if not isinstance(cell, Cell):
+        return None
+    if cell.state == RUNNING:
+        return cell
+    if cell.state != DRIVEN or cell.worker is None:
+        return None
+    # A task that merely inherited the contextvar (started in somebody else's nursery) does not hold up the turn.
+    task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+    while task is not None:
+        if task is cell.worker.task:
+            return cell
+        nursery = task.parent_nursery
+        task = None if nursery is None else nursery.parent_task
+    return None
+
+
+@trio.lowlevel.enable_ki_protection
+def refuse_circle(asker: Cell | None, target: Cell) -> None:
+    """Raises `Deadlock` if *target* waits for *asker*, directly or through others, or is the asker itself."""
+    if asker is None:
+        return
+    if asker is target:
+        raise Deadlock((asker.path, asker.path))
+    if target.pending is None and (target.ties is None or not target.ties.edges):
+        return
+    came_from: dict[Cell, Cell] = {}
+    open_ends = [target]
+    while open_ends:
+        cell = open_ends.pop()
+        for awaited in _awaited(cell):
+            if awaited is asker:
+                path = [asker.path]
+                step: Cell | None = cell
+                while step is not None:
+                    path.append(step.path)
+                    step = came_from.get(step)
+                raise Deadlock((asker.path, *reversed(path[1:]), asker.path))
+            if awaited not in came_from and awaited is not target:
+                came_from[awaited] = cell
+                open_ends.append(awaited)
+
+
+def _awaited(cell: Cell) -> Iterator[Cell]:
+    pending = cell.pending
+    if pending is not None and pending.target is not None and not pending.done:
+        yield from _targets(pending)
+    if cell.ties is not None and cell.ties.edges:
+        for edge in cell.ties.edges:
+            if not edge.done:
+                yield from _targets(edge)
+
+
+def _targets(pending: object) -> Iterator[Cell]:
+    copies = getattr(pending, "copies", None)
+    if copies:
+        for copy in copies:
+            yield from _targets(copy)
+        return
+    target: Cell | None = getattr(pending, "target", None)
+    if target is not None:
+        yield target

@@ -1,0 +1,325 @@
+"""
+Who runs: workers, which are tasks of trio, and the baton that one of them holds.
+
+The worker with the baton takes ready cells and runs their turns. When a handler yields to trio, its worker hands the baton to
+another one at that moment and stays with the handler until it ends; so an actor costs a task only while its handler waits on
+trio. After a slice the worker lets trio run, with the baton in its hand: nothing else of the runtime runs meanwhile.
+
+The workers' nursery is shielded, their checkpoints are not: a worker's own scope can always be cancelled, which is how
+one handler is cancelled and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from .alarms import Alarms
+from .cell import CURRENT, DRIVEN, HELD, READY, RUNNING, Cell
+from .envelopes import Ask
+from .errors import HandlerCutOff
+from .resume import Resume
+from .turn import CUT, RUN_CANCELLED, ended, is_doomed, turn
+
+if TYPE_CHECKING:
+    from .policy import Policy
+
+protected = trio.lowlevel.enable_ki_protection
+
+PARKED_MAX: Final = 64
+"""Workers that wait for work; more than that end."""
+
+POOLED_MAX: Final = 1024
+"""Empty queues that are kept for the next actor that gets a message."""
+
+HOLDS_HANDLERS: Final = hasattr(trio.lowlevel.Task, "_cancel_status")
+"""Whether a task tells which cancel scope it is in (private to trio). Without it no handler is held: all asks park a task."""
+
+CREDIT: Final = 64
+"""Calls of tell and ask after which they look whether others should run."""
+
+THREADS_NAP_SECONDS: Final = 1e-5
+"""For how long the interpreter's lock is given away at the end of a slice when threads are at work."""
+
+
+class Worker:
+    """One task that runs turns."""
+
+    __slots__ = ("cell", "has_baton", "retired", "scope", "task")
+
+    def __init__(self) -> None:
+        self.has_baton = True  # it is started to take it
+        self.task = trio.lowlevel.current_task()
+        self.cell: Cell | None = None  # the actor whose handler it stays with
+        self.scope = trio.CancelScope()
+        self.retired = False
+
+    def cut(self) -> None:
+        """Cancels the handler that it stays with."""
+        self.scope.cancel()
+
+
+class Dispatcher:
+    """
+    Runs the ready cells of one system.
+
+    Args:
+        policy: Who runs next, and for how long.
+        max_suspended: Handlers that may wait on trio at once; beyond that no further async handler starts.
+        slow_handler: Seconds after which a handler is reported as slow.
+        log: Where the runtime logs.
+    """
+
+    # Invariant: at most one worker holds the baton; is_awake iff one does or is scheduled to take it.
+    # Invariant: if ready is not empty then is_awake.
+    # Invariant: suspended == the number of workers with a cell.
+
+    def __init__(self, policy: Policy, *, max_suspended: int, slow_handler: float, log: logging.Logger) -> None:
+        self.policy = policy
+        self.ready = policy.new_ready_queue()
+        self.turn_length = policy.turn_max
+        self.deques: list[deque[Any]] = []
+        self.alarms = Alarms(trio.current_time)
+        self.log = log
+        self.is_awake = False
+        self.is_full = False
+        self.in_place: Cell | None = None
+        self.credit = CREDIT
+        self.credit_max = CREDIT
+        self.outside_slice_end = 0.0
+        self.suspended = 0
+        self.max_suspended = max_suspended
+        self.slow_handler = slow_handler
+        self.slice_end = 0.0
+        self.blocked: deque[Cell] = deque()
+        self.nursery: trio.Nursery | None = None
+        self.said_full = False
+        self._parked: list[Worker] = []
+        self._task: Any = None
+        self._cancel_status: object = None
+        self._limiter = trio.to_thread.current_default_thread_limiter()
+        self._contextvars = copy_context()
+        self._contextvars.run(CURRENT.set, None)
+
+    def now(self) -> float:
+        """Seconds on the runtime's clock."""
+        return self.alarms.clock()
+
+    # Ready cells
+
+    @protected
+    def make_ready(self, cell: Cell) -> None:
+        """Queues a cell whose state is READY, and wakes a worker if none is awake."""
+        self.ready.append(cell)
+        if not self.is_awake:
+            self.wake()
+
+    @protected
+    def wake(self) -> None:
+        """Gives the baton to a worker."""
+        self.is_awake = True
+        if self._parked:
+            trio.lowlevel.reschedule(self._parked.pop().task)
+        elif self.nursery is not None:
+            self.nursery.start_soon(self._work)
+
+    def may_hold(self) -> bool:
+        """Whether the handler that runs right now may be suspended by the runtime: it is in no scope of its own."""
+        return HOLDS_HANDLERS and self._task._cancel_status is self._cancel_status
+
+    def end_slice_early(self) -> None:
+        """Somebody outside waits for what has just happened: trio runs soon."""
+        self.slice_end = 0.0
+
+    @protected
+    def cut_held(self, cell: Cell) -> None:
+        """The handler that no task stays with is to be cancelled: a worker will throw trio's Cancelled into it."""
+        if cell.state == HELD:
+            if cell.pending is not None:
+                cell.pending.cell = None
+            cell.state = READY
+            self.make_ready(cell)
+        elif cell.state != READY:
+            self.blocked.remove(cell)
+            cell.state = READY
+            self.make_ready(cell)
+
+    # The limit of suspended handlers
+
+    @protected
+    def block(self, cell: Cell) -> None:
+        """The coroutine in `cell.held` may start when fewer are suspended, or at once if a suspended handler may await this actor."""
+        if _is_awaited(cell):
+            cell.state = READY
+            self.make_ready(cell)
+            return
+        if not self.said_full:
+            self.said_full = True
+            self.log.warning(
+                "%d handlers wait on trio, the most that max_suspended allows. Async handlers of other actors start when one ends; "
+                "use timers or messages instead of sleeping in handlers, or raise open_system(max_suspended=...)",
+                self.suspended,
+            )
+        self.blocked.append(cell)
+
+    @protected
+    def unblock(self, cell: Cell) -> None:
+        """A suspended handler may await this actor now: its handler starts beyond the limit."""
+        self.blocked.remove(cell)
+        cell.state = READY
+        self.make_ready(cell)
+
+    def _count_suspended(self, change: int) -> None:
+        self.suspended += change
+        self.is_full = self.suspended >= self.max_suspended
+        while self.blocked and self.suspended + len(self.ready) < self.max_suspended:
+            cell = self.blocked.popleft()
+            cell.state = READY
+            self.make_ready(cell)
+
+    # Workers
+
+    @protected
+    async def _work(self) -> None:
+        me = Worker()
+        while not me.retired:
+            me.scope = trio.CancelScope()
+            failure: BaseException | None = None
+            try:
+                with me.scope:
+                    await self._serve(me)
+            except BaseException as error:  # noqa: BLE001  # what is left when trio has taken its Cancelled out
+                if me.cell is None or not me.scope.cancel_called:
+                    raise
+                failure = error
+            cell = me.cell
+            if cell is not None:  # its handler ended because the scope was cancelled
+                self._let_go_of(me, cell, None, failure or HandlerCutOff(cell.path))
+
+    async def _serve(self, me: Worker) -> None:
+        """Runs turns and stays with handlers, until the scope is used up or the worker is not needed."""
+        task: Any = me.task
+        status = getattr(task, "_cancel_status", None)
+        ready = self.ready
+        clock = self.policy.clock
+        while True:
+            if not me.has_baton:
+                if len(self._parked) >= PARKED_MAX:
+                    me.retired = True
+                    return
+                await self._park(me)
+                me.has_baton = True
+            self._task = task
+            self._cancel_status = status
+            last = clock()
+            self.slice_end = last + self.policy.slice_seconds
+            while ready:
+                cell = ready.popleft()
+                cell.state = RUNNING
+                contextvars = cell.contextvars
+                if contextvars is None:
+                    contextvars = cell.contextvars = self._contextvars.copy()
+                    contextvars.run(CURRENT.set, cell)
+                trap = contextvars.run(turn, cell)
+                now = clock()
+                if trap is not None:
+                    me.has_baton = False
+                    await self._stay_with(me, cell, trap)
+                    if me.scope.cancel_called:
+                        return  # a used-up scope is not used again
+                    break
+                took = now - last
+                last = now
+                if took > self.policy.slice_seconds:
+                    self.turn_length = max(1, self.turn_length // 4)
+                    if took > self.slow_handler:
+                        self.report_slow(cell, took)
+                elif self.turn_length < self.policy.turn_max:
+                    self.turn_length *= 2
+                if now >= self.slice_end:
+                    await self._let_trio_run()
+                    last = clock()
+                    self.slice_end = last + self.policy.slice_seconds
+            else:
+                me.has_baton = False
+                self.is_awake = False
+
+    async def _park(self, me: Worker) -> None:
+        self._parked.append(me)
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._parked.remove(me)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    async def _let_trio_run(self) -> None:
+        if self._limiter.borrowed_tokens:
+            time.sleep(THREADS_NAP_SECONDS)  # noqa: ASYNC251  # a thread that waits for the interpreter's lock would starve
+        del self.deques[POOLED_MAX:]
+        await trio.lowlevel.checkpoint()
+
+    async def _stay_with(self, me: Worker, cell: Cell, trap: object) -> None:
+        """Drives a handler that waits on trio to its end. The baton goes to another worker now."""
+        me.cell = cell
+        cell.worker = me
+        cell.state = DRIVEN
+        self._count_suspended(1)
+        self.is_awake = False
+        if self.ready:
+            self.wake()
+        assert cell.held is not None and cell.contextvars is not None
+        began = self.now()
+        try:
+            if trap is CUT:
+                me.scope.cancel()
+                try:
+                    await trio.lowlevel.checkpoint()
+                except trio.Cancelled as cancelled:
+                    rest = Resume(cell.held, cell.contextvars, None, cancelled)
+                value = await rest
+            elif trap is RUN_CANCELLED:
+                me.scope.cancel()
+                value = await Resume(cell.held, cell.contextvars, None)
+            else:
+                if is_doomed(cell):
+                    me.scope.cancel()
+                value = await Resume(cell.held, cell.contextvars, trap)
+        except BaseException as error:
+            if me.scope.cancel_called:
+                raise  # to the `with`: trio takes its Cancelled out, also out of groups
+            self._let_go_of(me, cell, None, error)
+        else:
+            self._let_go_of(me, cell, value, None)
+        if self.now() - began > self.slow_handler:
+            self.report_slow(cell, self.now() - began)
+
+    def _let_go_of(self, me: Worker, cell: Cell, value: Any, error: BaseException | None) -> None:
+        me.cell = None
+        cell.worker = None
+        if not self.is_awake:  # what becomes ready now is this worker's
+            self.is_awake = True
+            me.has_baton = True
+        self._count_suspended(-1)
+        ended(cell, value, error)
+
+    # What the runtime adds
+
+    def report_slow(self, cell: Cell, seconds: float) -> None:
+        """A handler of *cell* took *seconds*."""
+        raise NotImplementedError
+
+
+
+def _is_awaited(cell: Cell) -> bool:
+    """Whether a handler may be waiting for this actor: an ask of an actor is in hand or waits."""
+    ties = cell.ties
+    waiters = () if ties is None or ties.waiters is None else ties.waiters
+    return any(isinstance(item, Ask) and item.asker is not None for item in (cell.hand, *(cell.queue or ()), *waiters)) or any(
+        item.target is not None for item in waiters if not isinstance(item, Ask)
+    )

@@ -1,0 +1,97 @@
+"""
+The children of one actor: who lives, in which order they were started, and how often they failed.
+
+Static children are those of the parent's spec: they keep their place when they are dead, and come back with their group.
+Dynamic ones were spawned; one of them that dies is forgotten. Data only: what happens to children is decided in
+`supervising.py` and done in `lifecycle.py`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from ..supervision import ChildSpec, RestartWindow, Supervision
+
+if TYPE_CHECKING:
+    from .cell import Cell
+    from .pending import Procedure
+
+DEFAULT_SUPERVISION: Final = Supervision()
+
+
+class Family:
+    """The children of *parent*."""
+
+    # Invariant: children maps the name of each living child to its cell, in start order among dynamic ones.
+    # Invariant: placed maps each static spec to its latest cell, dead or alive.
+    # Invariant: _index maps each cell in places to its place.
+    __slots__ = ("_index", "causes", "children", "history", "numbers", "parent", "places", "policy", "regroup", "regroups", "window")
+
+    def __init__(self, parent: Cell) -> None:
+        policy = parent.spec.supervision or DEFAULT_SUPERVISION
+        self.parent = parent
+        self.policy = policy
+        self.window = RestartWindow(policy.max_restarts, policy.within)
+        self.history: deque[float] = deque()
+        self.causes: deque[BaseException] = deque(maxlen=policy.max_restarts + 1)
+        self.children: dict[str, Cell] = {}
+        self.places: list[tuple[ChildSpec[Any], Cell | None]] = [(spec, None) for spec in parent.spec.children]
+        self._index: dict[Cell, int] = {}
+        self.numbers: dict[str, int] = {}
+        self.regroup: Procedure | None = None  # the restart of a group under way (one_for_all, rest_for_one)
+        self.regroups: dict[Cell, Procedure] | None = None  # single restarts under way (one_for_one)
+
+    def free_name(self, spec: ChildSpec[Any]) -> str:
+        """The spec's name, or its label with a number that was never used here."""
+        if spec.name is not None:
+            return spec.name
+        label = spec.label
+        number = self.numbers.get(label, 0) + 1
+        while f"{label}-{number}" in self.children:
+            number += 1
+        self.numbers[label] = number
+        return f"{label}-{number}"
+
+    def is_static(self, cell: Cell) -> bool:
+        """Whether *cell* holds a place of the parent's spec."""
+        return cell in self._index
+
+    def dynamic(self) -> list[Cell]:
+        """The living children that were spawned, in start order."""
+        return [cell for cell in self.children.values() if cell not in self._index]
+
+    def static(self) -> list[Cell]:
+        """The living children of the spec, in its order."""
+        return [placed for _, placed in self.places if placed is not None and self.children.get(placed.name) is placed]
+
+    def in_start_order(self) -> list[Cell]:
+        """All living children: those of the spec, then those spawned."""
+        return [*self.static(), *self.dynamic()]
+
+    def significant_left(self) -> int:
+        """How many living children are significant."""
+        return sum(1 for cell in self.children.values() if cell.spec.significant)
+
+    def replace(self, index: int, cell: Cell) -> None:
+        """Puts *cell* into the place number *index*."""
+        spec, old = self.places[index]
+        if old is not None:
+            self._index.pop(old, None)
+        self.places[index] = (spec, cell)
+        self._index[cell] = index
+
+    def abandon_restarts(self) -> None:
+        """No restart under way goes on: the parent itself is taken down."""
+        if self.regroup is not None:
+            self.regroup.abandon()
+            self.regroup = None
+        if self.regroups:
+            for procedure in self.regroups.values():
+                procedure.abandon()
+            self.regroups.clear()
+
+    def start_count_again(self) -> None:
+        """The parent has a new instance: its budget is new, as OTP's is."""
+        self.history.clear()
+        self.causes.clear()

@@ -1,0 +1,421 @@
+"""
+How an actor comes up, is taken down, and is taken down to come up again.
+
+Requests are synchronous and only note what is wanted; what takes time is a `Procedure`, begun when no handler runs. Hooks
+are the user's code and run as turns of the actor, like messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from ..supervision import Exit
+from .actor import Actor
+from .cell import (
+    BLOCKED,
+    CLOSED,
+    DRIVEN,
+    EMPTY_PLAIN,
+    EMPTY_TABLE,
+    GONE,
+    HALTED,
+    HALTING,
+    HELD,
+    IDLE,
+    READY,
+    REFUSES,
+    RUNNING,
+    STARTING,
+    STOPPING,
+    UP,
+    Cell,
+)
+from .death import ActorStartEnded, die, fail_deferred
+from .door import unstash, wake_senders
+from .ending import Ending
+from .envelopes import Ask
+from .family import Family
+from .jobs import run_hook
+from .life_facts import ActorFailed, ActorRestarted, ActorStarted
+from .opening import open_envelope
+from .pending import Pending, begin
+from .table import Handler
+
+protected = trio.lowlevel.enable_ki_protection
+
+NORMAL = Exit("normal")
+SHUTDOWN = Exit("shutdown")
+
+
+# Starting
+
+
+@protected
+def start(cell: Cell) -> Pending | None:
+    """
+    Makes an instance and brings it up. None: it is up. Else what is settled when it is, with the error if it is not.
+    """
+    cell.phase = STARTING
+    cell.state = CLOSED
+    if cell.ties is not None:
+        cell.ties.escaped = None
+    try:
+        instance = cell.spec.factory(*cell.spec.args)
+        _attach(cell, instance)
+    except Exception as error:  # noqa: BLE001  # the user's constructor: its failure is the failure to start
+        failed = Pending(cell)
+        cell.instance = None
+        cell.phase = HALTED
+        failed.settle(error=error)
+        return failed
+    if "on_start" not in type(instance).__hooks__ and not cell.spec.children:
+        came_up(cell)
+        return None
+    ties = cell.tied()
+    started = ties.started = Pending(cell)
+    ties.work = begin(_starting(cell))
+    return started
+
+
+def _attach(cell: Cell, instance: Any) -> None:
+    if not isinstance(instance, Actor):
+        raise TypeError(f"The factory of {cell.path} made {instance!r}, which is no Actor.")
+    if getattr(instance, "_cell", None) is not None:
+        raise TypeError(f"The factory of {cell.path} returned an instance that is in use. It must make a new one at every call.")
+    instance._cell = cell  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    cell.instance = instance
+    table = type(instance).__table__
+    handlers: dict[type, Handler] = table.handlers
+    if Ask not in handlers:
+        handlers[Ask] = open_envelope
+    cell.table = handlers
+    cell.plain = table.plain
+
+
+async def _starting(cell: Cell) -> None:
+    ties = cell.tied()
+    error: BaseException | None = None
+    if "on_start" in type(cell.instance).__hooks__:
+        job = run_hook(cell, cell.instance.on_start)
+        try:
+            await job
+        except Exception as raised:  # noqa: BLE001  # becomes the failure to start
+            error = raised
+    if error is None and cell.spec.children:
+        error = await _start_children(cell)
+    if ties.failure is not None:  # a background task failed meanwhile
+        error, ties.failure = ties.failure, None
+    if error is None and ties.ending is None:
+        came_up(cell)
+        ties.work = None
+        started, ties.started = ties.started, None
+        if started is not None:
+            started.settle()
+        return
+    if error is None:
+        cell.phase = UP
+        begin_ending(cell)
+        return
+    again = cell.losses is not None and cell.losses.restarts > 0  # then its static children wait with it for the next attempt
+    await _tear_down(cell, Ending(SHUTDOWN, restart=again))
+    _drop_instance(cell, error)
+    cell.phase = HALTED
+    ties.work = None
+    if ties.ending is not None and not ties.ending.restart:
+        ties.ending.error = error
+        die(cell, ties.ending.final_exit())
+        return
+    ending, ties.ending = ties.ending, None
+    started, ties.started = ties.started, None
+    if ending is not None:
+        ending.stop_clock()
+        ending.over.settle()
+    if started is not None:
+        started.settle(error=error)
+
+
+async def _start_children(cell: Cell) -> BaseException | None:
+    """Static children, left to right, each after the one before has started. Returns what the first failure was."""
+    ties = cell.tied()
+    family = ties.family
+    if family is None:
+        family = ties.family = Family(cell)
+    else:
+        family.start_count_again()
+    for index, (spec, placed) in enumerate(family.places):
+        if ties.ending is not None:
+            return None
+        if placed is None or placed.phase == GONE:
+            placed = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
+            family.children[placed.name] = placed
+            family.replace(index, placed)
+        if placed.phase not in (STARTING, HALTED):
+            continue
+        started = start(placed)
+        if started is None:
+            continue
+        try:
+            await started
+        except Exception as error:  # noqa: BLE001  # the child's failure to start is the parent's
+            if ties.ending is not None:
+                return None
+            return cell.dispatcher.supervising.start_failed(placed, error)
+    return None
+
+
+@protected
+def came_up(cell: Cell) -> None:
+    """It has started, and takes messages from now on."""
+    cell.phase = UP
+    again = cell.losses is not None and cell.losses.restarts > 0
+    if cell.dispatcher.keeps_time(cell):
+        cell.tied().since = cell.dispatcher.now()
+    let_go(cell)
+    if again:
+        cell.dispatcher.report(ActorRestarted, cell, cell.lost().restarts)
+    else:
+        cell.dispatcher.report(ActorStarted, cell)
+
+
+@protected
+def let_go(cell: Cell) -> None:
+    """Nothing runs in it now: it is ready if something waits, else idle."""
+    if cell.queue is not None or cell.attention:
+        cell.state = READY
+        cell.dispatcher.make_ready(cell)
+    else:
+        cell.state = IDLE
+
+
+# Taking down
+
+
+@protected
+def request_stop(cell: Cell, *, drain: bool = False, reason: Exit = SHUTDOWN) -> None:
+    """Stops *cell*: its running handler may end, then it is taken down. Idempotent; without drain after a drain, no more is drained."""
+    if cell.phase == GONE:
+        return
+    ties = cell.tied()
+    ending = ties.ending
+    if ending is not None and not ending.restart:
+        if not drain and ending.drain:
+            ending.drain = False
+            cell.attend()
+        return
+    cell.limit = REFUSES
+    wake_senders(cell)
+    if cell.phase == HALTED:
+        cell.dispatcher.supervising.skip_restart(cell)
+        ties.ending = Ending(reason, restart=False)
+        begin_ending(cell)
+        return
+    if ending is not None:  # it was to be restarted: the same taking-down leads to its end now
+        ending.restart = False
+        ending.exit = reason
+        return
+    _begin(cell, Ending(reason, restart=False, drain=drain))
+
+
+@protected
+def request_halt(cell: Cell, cause: BaseException, *, reason: Exit = SHUTDOWN) -> Pending | None:
+    """
+    Takes *cell* down for a restart: its ref and its mailbox stay. None: it is down already.
+    """
+    if cell.phase in (GONE, HALTED):
+        return None
+    ties = cell.tied()
+    if ties.ending is None:
+        ending = Ending(reason, restart=True, cause=cause)
+        over = ending.over
+        _begin(cell, ending)
+        return None if over.done else over
+    return ties.ending.over
+
+
+def _begin(cell: Cell, ending: Ending) -> None:
+    ties = cell.tied()
+    ties.ending = ending
+    ending.start_clock(cell.dispatcher.alarms, 0.0 if cell.dispatcher.is_killing else cell.spec.stop_timeout, lambda: out_of_time(cell))
+    if ties.escaped is not None:  # it failed and waits for its parent, with no handler
+        ties.escaped = None
+        begin_ending(cell)
+    elif cell.phase == STARTING:
+        family = ties.family
+        for child in [] if family is None else list(family.children.values()):
+            if child.phase == STARTING:
+                request_stop(child)
+    else:
+        cell.attend()
+
+
+@protected
+def out_of_time(cell: Cell) -> None:
+    """The stop timeout is over: what still runs is cancelled, and nothing more is drained."""
+    ties = cell.ties
+    ending = None if ties is None else ties.ending
+    if ending is None or ending.killed or cell.phase == GONE:
+        return
+    ending.killed = True
+    ending.drain = False
+    ending.stop_clock()
+    cut(cell)
+    cell.attend()
+
+
+@protected
+def cut(cell: Cell) -> None:
+    """Cancels the handler or hook that is suspended in *cell*, at once, and nothing else."""
+    state = cell.state
+    if state == DRIVEN:
+        assert cell.worker is not None
+        cell.worker.cut()
+    elif state in (HELD, BLOCKED) or (state == READY and cell.held is not None):
+        cell.dispatcher.cut_held(cell)
+    elif state == RUNNING:
+        cell.attention = True
+
+
+@protected
+def begin_ending(cell: Cell) -> None:
+    """No handler runs any more: the taking-down begins."""
+    ties = cell.tied()
+    ending = ties.ending
+    assert ending is not None and not ending.begun
+    ending.begun = True
+    cell.state = CLOSED
+    cell.attention = False
+    ties.work = begin(_halting(cell, ending) if ending.restart else _stopping(cell, ending))
+
+
+async def _stopping(cell: Cell, ending: Ending) -> None:
+    cell.phase = STOPPING
+    await _tear_down(cell, ending)
+    if cell.instance is not None and "on_stop" in type(cell.instance).__hooks__:
+        await _last_hook(cell, ending, "on_stop", ending.final_exit())
+    die(cell, ending.final_exit())
+
+
+async def _halting(cell: Cell, ending: Ending) -> None:
+    cell.phase = HALTING
+    await _tear_down(cell, ending)
+    if cell.instance is not None:
+        hooks = type(cell.instance).__hooks__
+        if ending.exit.kind == "normal" or not ending.restart:
+            if "on_stop" in hooks:
+                await _last_hook(cell, ending, "on_stop", ending.final_exit())
+        elif "on_restart" in hooks:
+            await _last_hook(cell, ending, "on_restart", ending.cause)
+    _drop_instance(cell, ending.cause)
+    ties = cell.tied()
+    ties.work = None
+    cell.phase = HALTED
+    ending.stop_clock()
+    if not ending.restart:
+        die(cell, ending.final_exit())
+        return
+    ties.ending = None
+    started, ties.started = ties.started, None
+    ending.over.settle()
+    if started is not None:
+        started.settle(error=ActorStartEnded())
+
+
+async def _tear_down(cell: Cell, ending: Ending) -> None:
+    ties = cell.tied()
+    if ties.timers:
+        for timer in list(ties.timers.values()):
+            timer.cancel()
+    if ties.task_scopes:
+        ties.tasks_over = over = Pending()
+        for scope in list(ties.task_scopes):
+            scope.cancel()
+        await over
+    if ties.family is not None and ties.family.children:
+        ending.pause_clock()
+        await _end_children(cell, ties.family, ending)
+        ending.resume_clock()
+
+
+async def _end_children(cell: Cell, family: Family, ending: Ending) -> None:
+    """Dynamic children first, in parallel, then the static ones right to left: to die, or to wait for their parent's restart."""
+    family.abandon_restarts()
+    dynamic = family.dynamic()
+    for child in dynamic:
+        request_stop(child, drain=ending.drain)
+    for child in dynamic:
+        await death_of(child)
+    for child in reversed(family.static()):
+        if ending.restart:
+            over = request_halt(child, ending.cause or ActorStartEnded())
+            if over is not None:
+                await over
+        if not ending.restart:
+            request_stop(child, drain=ending.drain)
+            await death_of(child)
+
+
+def death_of(cell: Cell) -> Pending:
+    """What is settled when *cell* is dead."""
+    dead = Pending(cell)
+    if cell.phase == GONE:
+        dead.settle()
+    else:
+        cell.tied().down.append(dead)
+    return dead
+
+
+async def _last_hook(cell: Cell, ending: Ending, name: str, argument: object) -> None:
+    """A hook that cannot change what happens: what it raises is published and logged."""
+    job = run_hook(cell, getattr(cell.instance, name), argument, cancelled=ending.killed)
+    try:
+        await job
+    except Exception as error:  # noqa: BLE001  # the user's hook
+        cell.dispatcher.report(ActorFailed, cell, error, "restart" if ending.restart else "stop")
+        cell.dispatcher.log.error("%s of %s raised; the %s goes on", name, cell.path, "restart" if ending.restart else "stop", exc_info=error)
+
+
+def _drop_instance(cell: Cell, cause: BaseException | None) -> None:
+    """The old instance and what hung on it are gone: replies that it owed, what it became, what it had set aside."""
+    cell.instance = None
+    cell.context_object = None
+    cell.table = EMPTY_TABLE
+    cell.plain = EMPTY_PLAIN
+    ties = cell.tied()
+    fail_deferred(cell, cause)
+    ties.behaviours = None
+    if ties.stash is not None and len(ties.stash):
+        unstash(cell)
+
+
+# A leaf that nothing hangs on is renewed on the spot: most restarts are of such.
+
+
+@protected
+def can_renew(cell: Cell) -> bool:
+    """Whether a restart has nothing to wait for: no hook, no child, no task, no timer, no stash."""
+    if cell.spec.children or type(cell.instance).__hooks__ & {"on_start", "on_restart"}:
+        return False
+    ties = cell.ties
+    if ties is None:
+        return True
+    family = ties.family
+    return not (
+        ties.timers
+        or ties.task_scopes
+        or ties.ending is not None
+        or (family is not None and family.children)
+        or (ties.stash is not None and len(ties.stash))
+    )
+
+
+@protected
+def renew(cell: Cell, cause: BaseException) -> Pending | None:
+    """Puts a new instance in the place of the old one. None: it is up. Else the failed start."""
+    if cell.ties is not None:
+        _drop_instance(cell, cause)
+    cell.instance = None
+    cell.context_object = None
+    cell.lost().restarts += 1
+    return start(cell)

@@ -1,0 +1,181 @@
+"""Telling and asking where it is not a mere append: waiting for room, replies, and asks that are run in place."""
+
+from __future__ import annotations
+
+import math
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ..mailbox import message_type
+from .cell import BLOCKED, DEAD, IDLE, READY, RUNNING, Cell
+from .circles import asking_cell, refuse_circle
+from .door import enqueue, has_room, refuse
+from .envelopes import Ask, Sender
+from .errors import AskStopped
+from .lifecycle import let_go
+from .table import Handler
+from .turn import handler_failed
+from .waiting import can_hold, pause, wait
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+protected = trio.lowlevel.enable_ki_protection
+
+
+@protected
+async def spend_credit(dispatcher: Runtime) -> None:
+    """So many calls were made without a checkpoint. If they took a slice, others run now; nothing is sent yet, and this may be cancelled."""
+    dispatcher.credit = dispatcher.credit_max
+    clock = dispatcher.policy.clock
+    if can_hold() is not None:
+        if clock() >= dispatcher.slice_end:
+            await pause()
+    elif clock() >= dispatcher.outside_slice_end:
+        await trio.lowlevel.checkpoint()
+        dispatcher.outside_slice_end = clock() + dispatcher.policy.slice_seconds
+
+
+@protected
+async def tell_with_room(cell: Cell, message: Any) -> None:
+    """Tells once there is room."""
+    if has_room(cell):
+        enqueue(cell, message)
+        return
+    if cell.limit < 0 or cell.state == DEAD:
+        refuse(cell, message)
+        return
+    await wait_for_room(cell, message)
+
+
+@protected
+async def wait_for_room(cell: Cell, item: Any) -> None:
+    """Waits until *item* is let in, behind those who wait already. Raises Deadlock if that would be for ever."""
+    asker = asking_cell()
+    refuse_circle(asker, cell)
+    sender = Sender(item, cell)
+    _wait_at_the_door(cell, sender, asker)
+    try:
+        await wait(sender)
+    except BaseException:
+        if sender.done and sender.error is None:
+            return  # it was let in before the cancellation came: nothing may raise after that
+        if cell.ties is not None and cell.ties.waiters is not None:
+            cell.ties.waiters.pop(sender, None)
+        raise
+
+
+def _wait_at_the_door(cell: Cell, sender: Ask | Sender, asker: Cell | None) -> None:
+    ties = cell.tied()
+    if ties.waiters is None:
+        ties.waiters = {}
+    ties.waiters[sender] = None
+    cell.attention = True
+    if cell.state == BLOCKED and asker is not None:
+        cell.dispatcher.unblock(cell)
+
+
+@protected
+def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
+    """
+    Runs a plain handler of an idle actor on the asker's stack. Returns the reply, or an `Ask` if that is still to come.
+
+    An ask is made an envelope only when it has to be: when it is deferred, stashed, or fails.
+    """
+    dispatcher = cell.dispatcher
+    outer, dispatcher.in_place = dispatcher.in_place, cell
+    cell.state = RUNNING
+    cell.accepted += 1
+    cell.hand = message
+    try:
+        result = handler(cell.instance, message)
+    except BaseException as error:  # noqa: BLE001  # supervision takes it
+        dispatcher.in_place = outer
+        ask = _in_hand(cell, message)
+        handler_failed(cell, error)
+        return ask
+    dispatcher.in_place = outer
+    if cell.hand is not message or type(result) is CoroutineType:
+        ask = _in_hand(cell, message)
+        if type(result) is CoroutineType:  # it is not plain after all
+            cell.held = result.__await__()
+            cell.state = READY
+            dispatcher.make_ready(cell)
+            return ask
+        cell.handled += 1
+        cell.hand = None
+        let_go(cell)
+        if ask.place == "hand":
+            ask.place = "over"
+            ask.settle(result)
+        return ask
+    cell.hand = None
+    cell.handled += 1
+    if cell.queue is not None or cell.attention:
+        let_go(cell)
+    else:
+        cell.state = IDLE
+    return result
+
+
+def _in_hand(cell: Cell, message: Any) -> Ask:
+    """The ask in hand, made an envelope now if it was none."""
+    hand = getattr(cell.hand, "item", cell.hand) if cell.hand is not message else message
+    if isinstance(hand, Ask):
+        return hand
+    ask = Ask(message, cell, None)
+    ask.place = "hand"
+    if cell.hand is message:
+        cell.hand = ask
+    return ask
+
+
+@protected
+async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> Any:  # noqa: ASYNC109
+    """Asks, by whichever way is open."""
+    dispatcher = cell.dispatcher
+    if timeout is None:
+        timeout = dispatcher.ask_timeout
+    elif isinstance(timeout, bool) or not timeout >= 0:
+        raise ValueError(f"timeout must be seconds, at least 0, or math.inf for ever, not {timeout!r}.")
+    asker = asking_cell()
+    refuse_circle(asker, cell)
+    if dispatcher.credit < 0:
+        await spend_credit(dispatcher)
+    if cell.state == IDLE:
+        handler = cell.plain.get(type(message))
+        if handler is not None:
+            reply = dispatcher.contextvars_of(cell).run(ask_in_place, cell, handler, message)
+            return reply if type(reply) is not Ask else await answer(reply, timeout)
+    ask = Ask(message, cell, asker)
+    if has_room(cell):
+        enqueue(cell, ask)
+        ask.place = "queue"
+        if cell.state == BLOCKED and asker is not None:
+            dispatcher.unblock(cell)
+    elif cell.limit < 0 or cell.state == DEAD:
+        refuse(cell, ask)
+        raise AskStopped(cell.path, message_type(message))
+    else:
+        _wait_at_the_door(cell, ask, asker)
+    return await answer(ask, timeout)
+
+
+@protected
+async def answer(ask: Ask, timeout: float | None) -> Any:  # noqa: ASYNC109
+    """Waits for the reply to *ask*, and takes it back if the waiting is given up."""
+    if not ask.done:
+        dispatcher = ask.asked.dispatcher
+        if timeout is None:
+            timeout = dispatcher.ask_timeout
+        if timeout != math.inf:
+            dispatcher.alarms.arm(ask, timeout)
+    try:
+        return await wait(ask)
+    except BaseException:
+        if not ask.done:
+            ask.withdraw()
+            ask.settle()
+        raise

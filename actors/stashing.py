@@ -1,0 +1,102 @@
+"""
+What an actor does with its next messages: sets them aside until it wants them back, or has another function take them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+import trio
+
+from ..mailbox import StashBuffer, StashFull, message_type
+from .cell import EMPTY_PLAIN, Cell
+from .envelopes import Ask
+from .opening import open_envelope
+
+protected = trio.lowlevel.enable_ki_protection
+
+
+BEHAVIOURS_MAX: Final = 1000
+"""How often an actor may become something else without unbecoming."""
+
+
+class SetAside:
+    """In the hand of a handler whose message is in the stash: its end is not the message's."""
+
+    __slots__ = ("item",)
+
+    counts: ClassVar[bool] = False
+    """The message is counted where it is, not in the hand."""
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
+
+    def take_back(self, cell: Cell) -> Any:
+        """Takes it out of the stash again, since its handler failed."""
+        ties = cell.ties
+        if ties is not None and ties.stash is not None:
+            ties.stash.discard(self.item)
+        if isinstance(self.item, Ask):
+            self.item.place = "hand"
+        return self.item
+
+
+@protected
+def stash(cell: Cell) -> None:
+    """
+    Sets the message in hand aside.
+
+    Raises:
+        LookupError: There is none: in a hook, a background task, or a second time for one message.
+        StashFull: The stash holds as many as it may.
+    """
+    item = cell.hand_as_item()
+    if item is None or isinstance(item, SetAside):
+        raise LookupError(f"{cell.path} has no message in hand to stash: stash() is for handlers, once a message.")
+    ties = cell.tied()
+    if ties.stash is None:
+        limit = cell.spec.stash
+        if not limit:
+            raise StashFull(cell.path, 0, message_type(item))
+        ties.stash = StashBuffer(limit)
+    ties.stash.push(item, cell.path)
+    if isinstance(item, Ask):
+        item.place = "stash"
+    cell.handled -= 1  # its handler will be counted as any other when it ends
+    cell.hand = SetAside(item)
+
+
+@protected
+def become(cell: Cell, behaviour: Callable[[Any], Any]) -> None:
+    """Has *behaviour* take the messages from the next one on."""
+    if not callable(behaviour):
+        raise TypeError(f"become() takes a function of one message, not {behaviour!r}.")
+    ties = cell.tied()
+    if ties.behaviours is None:
+        ties.behaviours = []
+    if len(ties.behaviours) >= BEHAVIOURS_MAX:
+        raise ValueError(f"{cell.path} has become {BEHAVIOURS_MAX} things without unbecoming one. unbecome() first, or keep the state in a field.")
+    ties.behaviours.append(behaviour)
+    _behave(cell)
+
+
+@protected
+def unbecome(cell: Cell) -> None:
+    """Goes one behaviour back."""
+    ties = cell.ties
+    if ties is not None and ties.behaviours:
+        ties.behaviours.pop()
+        _behave(cell)
+
+
+def _behave(cell: Cell) -> None:
+    """A table of its own while the actor has become something; the turn looks at it again."""
+    ties = cell.tied()
+    if ties.behaviours:
+        cell.table = {Ask: open_envelope}
+        cell.plain = EMPTY_PLAIN
+    else:
+        cell.table = cell.handler_table.handlers
+        cell.plain = cell.handler_table.plain
+    cell.attention = True

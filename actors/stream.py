@@ -1,0 +1,34 @@
+"""What this room needs of the event stream, which is built in a room above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from .cell import Cell
+
+OnFullFacts = Literal["drop_oldest", "drop_newest", "latest", "fail"]
+"""What a subscription does when its capacity of facts waits."""
+
+
+class Stream(Protocol):
+    """Where facts go."""
+
+    def publish(self, fact: object) -> None:
+        """Takes a fact; never waits."""
+
+    def wants(self, fact_type: type[Any]) -> bool:
+        """Whether anybody subscribes to facts of exactly this class."""
+        ...
+
+    def subscribe_actor(
+        self, cell: Cell, fact_type: type[Any], where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int
+    ) -> None:
+        """Subscribes an actor."""
+
+    def unsubscribe_actor(self, cell: Cell, fact_type: type[Any]) -> None:
+        """Takes a class out of what an actor gets."""
+
+    def forget(self, cell: Cell) -> None:
+        """The actor is dead."""

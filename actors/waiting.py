@@ -1,0 +1,100 @@
+"""
+How code waits for a `Pending`, at the least cost that its place allows.
+
+A handler whose coroutine the runtime may hold is suspended by the runtime itself: it yields a mark that only the turn
+understands, its coroutine stays in its cell, and any worker resumes it. All other code (outside of actors, in a nursery of a
+handler, in a handler that has parked on trio before in this turn or holds a cancel scope) parks its task of trio.
+
+Consequence: a handler may go on in another task of trio after an ask. A `trio.Lock` taken with `acquire_nowait` may
+not be held across one (trio would raise at the release); `async with lock` may, since it holds a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import coroutine
+from typing import Any, Final
+
+import trio
+
+from .cell import CURRENT, RUNNING, Cell
+from .circles import asking_cell
+from .pending import Pending
+
+protected = trio.lowlevel.enable_ki_protection
+
+
+class _Mark:
+    """What a coroutine yields to the runtime; anything else that it yields is a trap of trio."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+HOLD: Final = _Mark("HOLD")
+"""Hold this handler until `cell.pending` is settled."""
+PAUSE: Final = _Mark("PAUSE")
+"""Let the others go on, then this handler."""
+
+
+@coroutine
+def _hold(mark: _Mark) -> Generator[Any, Any, Any]:
+    return (yield mark)
+
+
+def can_hold() -> Cell | None:
+    """The actor whose handler runs right now, if the runtime may suspend it."""
+    cell = CURRENT.get()
+    if isinstance(cell, Cell) and cell.state == RUNNING and cell.dispatcher.may_hold():
+        return cell
+    return None
+
+
+@protected
+async def wait(pending: Pending) -> Any:
+    """
+    Waits until *pending* is settled, and returns its value or raises its error.
+
+    When the waiting is cancelled, *pending* is left to the caller to be withdrawn.
+    """
+    if pending.done:
+        return pending.result()
+    cell = can_hold()
+    if cell is not None:
+        cell.pending = pending
+        pending.cell = cell
+        try:
+            await _hold(HOLD)
+        finally:
+            pending.cell = None
+            cell.pending = None
+        return pending.result()
+    asker = asking_cell() if pending.target is not None else None
+    if asker is not None:
+        ties = asker.tied()
+        if ties.edges is None:
+            ties.edges = {}
+        ties.edges[pending] = None
+    pending.task = trio.lowlevel.current_task()
+
+    def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+        pending.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    try:
+        await trio.lowlevel.wait_task_rescheduled(abort)
+    finally:
+        if asker is not None and asker.ties is not None and asker.ties.edges is not None:
+            asker.ties.edges.pop(pending, None)
+    return pending.result()
+
+
+@protected
+async def pause() -> None:
+    """Lets the other ready actors run, then goes on with this handler. For code that `can_hold()`."""
+    await _hold(PAUSE)

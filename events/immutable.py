@@ -1,0 +1,33 @@
+"""Whether a fact can change: looked at once a class, since it is asked at every publication."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+import attrs
+
+from .errors import MutableFact
+
+MUTABLE: Final = (list, dict, set, bytearray)
+"""Builtin containers that are certainly mutable."""
+
+
+def check_immutable(kind: type[Any]) -> None:
+    """
+    Refuses classes whose instances are known to be mutable.
+
+    Not guaranteed:
+        * That what a frozen instance holds is immutable too, or that a class which is neither of attrs nor a dataclass is.
+
+    Raises:
+        MutableFact: An attrs class or a dataclass that is not frozen, or a builtin container that is mutable.
+    """
+    if attrs.has(kind):
+        frozen = attrs.inspect(kind).is_frozen
+    elif dataclasses.is_dataclass(kind):
+        frozen = bool(kind.__dataclass_params__.frozen)  # type: ignore[attr-defined]  # pyright: ignore
+    else:
+        frozen = not issubclass(kind, MUTABLE)
+    if not frozen:
+        raise MutableFact(kind.__name__)

@@ -1,0 +1,165 @@
+"""
+One subscription: a class of facts, a filter, and how many facts may wait for a slow subscriber.
+
+Bounds are a subscription's own: a slow subscriber costs neither the publisher nor another subscriber anything, and facts and
+commands never take each other's room.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, get_args
+
+import trio
+from attrs import frozen
+
+from ..actors.cell import Cell
+from ..actors.door import deliver, withdraw_delivery
+from ..actors.envelopes import Delivery
+from ..actors.stream import OnFullFacts
+from ..actors.supervising import fail_from_outside
+from .errors import SubscriptionFull
+
+
+@frozen
+class FactDropped:
+    """
+    Facts were dropped because a subscriber was too slow. At most one a second and subscription; never sent to that subscriber.
+
+    Args:
+        subscriber: Its path.
+        fact_type: The class that it subscribed to.
+        count: How many were dropped since the last time this was published.
+    """
+
+    subscriber: str
+    fact_type: type[Any]
+    count: int
+
+
+class Subscriber(Protocol):
+    """Who takes facts: an actor, or code outside of actors."""
+
+    subscriptions: dict[type[Any], Subscription | None]
+    """What was said for each class; None is a carve-out from a superclass."""
+
+    @property
+    def path(self) -> str:
+        """Who it is, for errors and facts."""
+        ...
+
+    def take(self, subscription: Subscription, fact: object) -> None:
+        """Queues a fact for which there is room."""
+
+    def drop_oldest(self, subscription: Subscription) -> None:
+        """Takes the fact back that waits longest."""
+
+    def fail(self, error: BaseException) -> None:
+        """Its filter raised, or its subscription is full and says fail."""
+
+
+class Subscription:
+    """What one subscriber wants of one class of facts."""
+
+    __slots__ = ("began", "capacity", "dropped", "fact_type", "last_said", "on_full", "saying", "subscriber", "unsaid", "waiting", "where")
+
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        fact_type: type[Any],
+        where: Callable[[Any], bool] | None,
+        on_full: OnFullFacts,
+        capacity: int,
+        began: int,
+    ) -> None:
+        if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"subscribe() takes a class of facts, not {fact_type!r}.")
+        if where is not None and not callable(where):
+            raise TypeError(f"where must be a function from a fact to a bool, not {where!r}.")
+        if on_full not in get_args(OnFullFacts):
+            raise ValueError(f"on_full must be one of {', '.join(map(repr, get_args(OnFullFacts)))}, not {on_full!r}.")
+        if isinstance(capacity, bool) or not isinstance(capacity, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"capacity must be an int, not {capacity!r}.")
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, not {capacity}.")
+        self.subscriber = subscriber
+        self.fact_type = fact_type
+        self.where = where
+        self.on_full: OnFullFacts = on_full
+        self.capacity = 1 if on_full == "latest" else capacity
+        self.began = began
+        self.waiting: deque[Any] = deque()
+        self.dropped = 0
+        self.unsaid = 0
+        self.saying = False
+        self.last_said = -1.0
+
+    def offer(self, fact: object) -> bool:
+        """Queues *fact*, or does what `on_full` says. Returns False when a fact was dropped for it."""
+        if len(self.waiting) < self.capacity:
+            self.subscriber.take(self, fact)
+            return True
+        self.dropped += 1
+        if self.on_full == "drop_newest":
+            return False
+        if self.on_full == "fail":
+            self.subscriber.fail(SubscriptionFull(self.subscriber.path, self.fact_type.__name__, self.capacity))
+            return False
+        self.subscriber.drop_oldest(self)
+        self.subscriber.take(self, fact)
+        return False
+
+    @trio.lowlevel.disable_ki_protection
+    def wants(self, fact: object) -> bool:
+        """Whether the filter lets it through. What the filter raises goes through."""
+        return self.where is None or bool(self.where(fact))
+
+
+class FactDelivery(Delivery):
+    """A fact on its way to an actor."""
+
+    __slots__ = ("subscription",)
+
+    def __init__(self, fact: object, subscription: Subscription) -> None:
+        self.withdrawn = False
+        self.message = fact
+        self.subscription: Subscription | None = subscription
+
+    def taken(self, cell: Cell) -> None:
+        """It makes room in its subscription, once."""
+        subscription, self.subscription = self.subscription, None
+        if subscription is not None and not self.withdrawn:
+            if subscription.waiting and subscription.waiting[0] is self:
+                subscription.waiting.popleft()
+            else:
+                subscription.waiting.remove(self)
+
+
+class ActorSubscriber:
+    """An actor that takes facts: they wait in its mailbox, in the order of arrival with its messages."""
+
+    __slots__ = ("cell", "subscriptions")
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.subscriptions: dict[type[Any], Subscription | None] = {}
+
+    @property
+    def path(self) -> str:
+        """The actor's path."""
+        return self.cell.path
+
+    def take(self, subscription: Subscription, fact: object) -> None:
+        """Queues the fact in the actor's mailbox, where it takes no slot."""
+        delivery = FactDelivery(fact, subscription)
+        if deliver(self.cell, delivery):
+            subscription.waiting.append(delivery)
+
+    def drop_oldest(self, subscription: Subscription) -> None:
+        """Takes the oldest back: it is skipped when it is met."""
+        withdraw_delivery(self.cell, subscription.waiting.popleft())
+
+    def fail(self, error: BaseException) -> None:
+        """The actor fails; its supervisor decides."""
+        fail_from_outside(self.cell, error)
