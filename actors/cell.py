@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from ..registry import Address
     from ..supervision import ChildSpec, Exit
-    from .alarms import Alarm
     from .context import Context
     from .dispatcher import Worker
     from .ending import Ending
@@ -102,8 +101,8 @@ class Ties:
         "failure",
         "family",
         "job",
-        "listings",
         "leaving",
+        "listings",
         "registered",
         "shut_down",
         "since",
@@ -197,7 +196,7 @@ class Cell:
     context_object: Context | None
     instance: Any
     plain: dict[type, Callable[[Any, Any], Any]]
-    table: dict[type, Callable[[Any, Any], Any] | None]
+    table: dict[type, Callable[[Any, Any], Any]]
 
     def __init__(self, dispatcher: Runtime, spec: ChildSpec[Any], parent: Cell | None, name: str, incarnation: int) -> None:
         self.dispatcher = dispatcher
@@ -262,6 +261,11 @@ class Cell:
         """The handlers of the actor's class."""
         table: HandlerTable = type(self.instance).__table__
         return table
+
+    def overrides(self, hook: str) -> bool:
+        """Whether the actor's class has a hook of its own of this name."""
+        hooks: frozenset[str] = type(self.instance).__hooks__
+        return hook in hooks
 
     def tied(self) -> Ties:
         """Its ties, made now if it had none."""
@@ -336,7 +340,8 @@ class Cell:
             ask.place = "over"
             self.lost().withdrawn += 1
             ties = self.ties
-            assert ties is not None and ties.stash is not None
+            assert ties is not None
+            assert ties.stash is not None
             ties.stash.discard(ask)
         elif place == "door":
             ties = self.ties
@@ -345,5 +350,5 @@ class Cell:
             ask.place = "over"
 
 
-EMPTY_TABLE: dict[type, Callable[[Any, Any], Any] | None] = {}
+EMPTY_TABLE: dict[type, Callable[[Any, Any], Any]] = {}
 EMPTY_PLAIN: dict[type, Callable[[Any, Any], Any]] = {}

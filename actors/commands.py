@@ -126,7 +126,8 @@ async def start_static(parent: Cell, index: int) -> Cell:
     """Starts the static child at place *index* of *parent* again, a new incarnation. Raises as `spawn` does."""
     if parent.phase != UP:
         raise ActorGone(parent.path, "start")
-    assert parent.ties is not None and parent.ties.family is not None
+    assert parent.ties is not None
+    assert parent.ties.family is not None
     family = parent.ties.family
     spec, _ = family.places[index]
     cell = parent.dispatcher.new_cell(spec, parent, family.free_name(spec))

@@ -67,7 +67,7 @@ def die(cell: Cell, reason: Exit, *, announce: bool = True) -> None:
         pending.settle()
 
 
-class ActorStartEnded(Exception):  # noqa: N818  # internal: it becomes the cause of a StartFailed
+class ActorStartEnded(Exception):  # internal: it becomes the cause of a StartFailed
     """The actor was stopped before it had started."""
 
     def __str__(self) -> str:

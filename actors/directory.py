@@ -34,7 +34,7 @@ class _ListingDelivery(Delivery):
         self._waiting = waiting
         waiting[self] = None
 
-    def taken(self, cell: Cell) -> None:
+    def taken(self, cell: Cell) -> None:  # noqa: ARG002
         self._waiting.pop(self, None)
 
 

@@ -193,7 +193,7 @@ class Dispatcher:
             try:
                 with me.scope:
                     await self._serve(me)
-            except BaseException as error:  # noqa: BLE001  # what is left when trio has taken its Cancelled out
+            except BaseException as error:  # what is left when trio has taken its Cancelled out
                 if me.cell is None or not me.scope.cancel_called:
                     raise
                 failure = error
@@ -273,7 +273,8 @@ class Dispatcher:
         self.is_awake = False
         if self.ready:
             self.wake()
-        assert cell.held is not None and cell.contextvars is not None
+        assert cell.held is not None
+        assert cell.contextvars is not None
         began = self.now()
         try:
             if trap is CUT:
@@ -313,7 +314,6 @@ class Dispatcher:
     def report_slow(self, cell: Cell, seconds: float) -> None:
         """A handler of *cell* took *seconds*."""
         raise NotImplementedError
-
 
 
 def _is_awaited(cell: Cell) -> bool:

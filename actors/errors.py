@@ -145,7 +145,10 @@ class ForeignRef(TrouperError):
     here: str
 
     def __str__(self) -> str:
-        return f"{self.path} belongs to system {self.node!r}, not to {self.here!r}. Use it with its own system; messages may be sent to it from anywhere."
+        return (
+            f"{self.path} belongs to system {self.node!r}, not to {self.here!r}. Use it with its own system. "
+            "Messages may be sent to it from anywhere."
+        )
 
 
 @define(eq=False)
@@ -184,7 +187,10 @@ class TimersFull(TrouperError):
     limit: int
 
     def __str__(self) -> str:
-        return f"{self.path} has {self.limit} of {self.limit} timers. Cancel some, or give those that replace each other one key: after(..., key='retry')."
+        return (
+            f"{self.path} has {self.limit} of {self.limit} timers. Cancel some, or give those that replace each other one key: "
+            "after(..., key='retry')."
+        )
 
 
 @define(eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import frozen
 
 from ..supervision import Directive, Exit
+
 if TYPE_CHECKING:
     from .ref import ActorRef
 

@@ -70,7 +70,7 @@ def start(cell: Cell) -> Pending | None:
         cell.phase = HALTED
         failed.settle(error=error)
         return failed
-    if "on_start" not in type(instance).__hooks__ and not cell.spec.children:
+    if not cell.overrides("on_start") and not cell.spec.children:
         came_up(cell)
         return None
     ties = cell.tied()
@@ -79,12 +79,13 @@ def start(cell: Cell) -> Pending | None:
     return started
 
 
-def _attach(cell: Cell, instance: Any) -> None:
-    if not isinstance(instance, Actor):
-        raise TypeError(f"The factory of {cell.path} made {instance!r}, which is no Actor.")
+def _attach(cell: Cell, made: object) -> None:
+    if not isinstance(made, Actor):
+        raise TypeError(f"The factory of {cell.path} made {made!r}, which is no Actor.")
+    instance: Actor[Any] = made
     if getattr(instance, "_cell", None) is not None:
         raise TypeError(f"The factory of {cell.path} returned an instance that is in use. It must make a new one at every call.")
-    instance._cell = cell  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    instance._cell = cell  # pyright: ignore[reportPrivateUsage]
     cell.instance = instance
     table = type(instance).__table__
     handlers: dict[type, Handler] = table.handlers
@@ -97,7 +98,7 @@ def _attach(cell: Cell, instance: Any) -> None:
 async def _starting(cell: Cell) -> None:
     ties = cell.tied()
     error: BaseException | None = None
-    if "on_start" in type(cell.instance).__hooks__:
+    if cell.overrides("on_start"):
         job = run_hook(cell, cell.instance.on_start)
         try:
             await job
@@ -147,13 +148,14 @@ async def _start_children(cell: Cell) -> BaseException | None:
     for index, (spec, placed) in enumerate(family.places):
         if ties.ending is not None:
             return None
-        if placed is None or placed.phase == GONE:
-            placed = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
-            family.children[placed.name] = placed
-            family.replace(index, placed)
-        if placed.phase not in (STARTING, HALTED):
+        child = placed
+        if child is None or child.phase == GONE:
+            child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
+            family.children[child.name] = child
+            family.replace(index, child)
+        if child.phase not in (STARTING, HALTED):
             continue
-        started = start(placed)
+        started = start(child)
         if started is None:
             continue
         try:
@@ -161,7 +163,8 @@ async def _start_children(cell: Cell) -> BaseException | None:
         except Exception as error:  # noqa: BLE001  # the child's failure to start is the parent's
             if ties.ending is not None:
                 return None
-            return cell.dispatcher.supervising.start_failed(placed, error)
+            failure: BaseException = cell.dispatcher.supervising.start_failed(child, error)
+            return failure
     return None
 
 
@@ -282,7 +285,8 @@ def begin_ending(cell: Cell) -> None:
     """No handler runs any more: the taking-down begins."""
     ties = cell.tied()
     ending = ties.ending
-    assert ending is not None and not ending.begun
+    assert ending is not None
+    assert not ending.begun
     ending.begun = True
     cell.state = CLOSED
     cell.attention = False
@@ -292,7 +296,7 @@ def begin_ending(cell: Cell) -> None:
 async def _stopping(cell: Cell, ending: Ending) -> None:
     cell.phase = STOPPING
     await _tear_down(cell, ending)
-    if cell.instance is not None and "on_stop" in type(cell.instance).__hooks__:
+    if cell.instance is not None and cell.overrides("on_stop"):
         await _last_hook(cell, ending, "on_stop", ending.final_exit())
     die(cell, ending.final_exit())
 
@@ -301,11 +305,10 @@ async def _halting(cell: Cell, ending: Ending) -> None:
     cell.phase = HALTING
     await _tear_down(cell, ending)
     if cell.instance is not None:
-        hooks = type(cell.instance).__hooks__
         if ending.exit.kind == "normal" or not ending.restart:
-            if "on_stop" in hooks:
+            if cell.overrides("on_stop"):
                 await _last_hook(cell, ending, "on_stop", ending.final_exit())
-        elif "on_restart" in hooks:
+        elif cell.overrides("on_restart"):
             await _last_hook(cell, ending, "on_restart", ending.cause)
     _drop_instance(cell, ending.cause)
     ties = cell.tied()
@@ -334,11 +337,11 @@ async def _tear_down(cell: Cell, ending: Ending) -> None:
         await over
     if ties.family is not None and ties.family.children:
         ending.pause_clock()
-        await _end_children(cell, ties.family, ending)
+        await _end_children(ties.family, ending)
         ending.resume_clock()
 
 
-async def _end_children(cell: Cell, family: Family, ending: Ending) -> None:
+async def _end_children(family: Family, ending: Ending) -> None:
     """Dynamic children first, in parallel, then the static ones right to left: to die, or to wait for their parent's restart."""
     family.abandon_restarts()
     dynamic = family.dynamic()
@@ -371,9 +374,10 @@ async def _last_hook(cell: Cell, ending: Ending, name: str, argument: object) ->
     job = run_hook(cell, getattr(cell.instance, name), argument, cancelled=ending.killed)
     try:
         await job
-    except Exception as error:  # noqa: BLE001  # the user's hook
-        cell.dispatcher.report(ActorFailed, cell, error, "restart" if ending.restart else "stop")
-        cell.dispatcher.log.error("%s of %s raised; the %s goes on", name, cell.path, "restart" if ending.restart else "stop", exc_info=error)
+    except Exception as error:  # the user's hook
+        directive: Directive = "restart" if ending.restart else "stop"
+        cell.dispatcher.report(ActorFailed, cell, error, directive)
+        cell.dispatcher.log.exception("%s of %s raised; the %s goes on", name, cell.path, directive)
 
 
 def _drop_instance(cell: Cell, cause: BaseException | None) -> None:
@@ -395,7 +399,7 @@ def _drop_instance(cell: Cell, cause: BaseException | None) -> None:
 @protected
 def can_renew(cell: Cell) -> bool:
     """Whether a restart has nothing to wait for: no hook, no child, no task, no timer, no stash."""
-    if cell.spec.children or type(cell.instance).__hooks__ & {"on_start", "on_restart"}:
+    if cell.spec.children or cell.overrides("on_start") or cell.overrides("on_restart"):
         return False
     ties = cell.ties
     if ties is None:

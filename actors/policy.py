@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -51,4 +51,4 @@ class Policy:
 
     def new_ready_queue(self) -> ReadyQueue:
         """An empty queue of ready cells."""
-        return deque()
+        return deque[Any]()

@@ -44,7 +44,8 @@ class ActorRef(Generic[M_contra]):
     Not guaranteed:
         * That an accepted message is handled: a crash drops the one in hand, a stop those that wait (as dead letters).
         * Use from other threads: go through `trio.from_thread`.
-        * That `tell` and `ask` are a checkpoint of trio at every call: they are one at least every 64 calls that last a slice, and whenever they wait.
+        * That `tell` and `ask` are a checkpoint of trio at every call: they are one whenever they wait,
+          and at least every 64 calls once a slice is over.
     """
 
     __slots__ = ("__weakref__", "_cell")
@@ -115,7 +116,7 @@ class ActorRef(Generic[M_contra]):
         put_nowait(cell, message)
 
     @protected
-    async def ask(self, message: Answers[M_contra, R], timeout: float | None = None) -> R:  # noqa: ASYNC109  # measured by the runtime, not by a scope
+    async def ask(self, message: Answers[M_contra, R], timeout: float | None = None) -> R:  # measured by the runtime, not by a scope
         """
         Sends *message* and waits for the reply.
 
@@ -187,4 +188,4 @@ def cell_of(ref: ActorRef[Any]) -> Cell:
     """The cell behind a ref; for the runtime only."""
     if not isinstance(ref, ActorRef):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"This takes an ActorRef, not {ref!r}.")
-    return ref._cell  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return ref._cell  # pyright: ignore[reportPrivateUsage]

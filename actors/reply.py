@@ -80,7 +80,9 @@ def defer(cell: Cell, command: object) -> Reply[object]:
     item = cell.hand_as_item()
     message = getattr(item, "message", item) if item is not None else None
     if item is None or message is not command:
-        raise LookupError(f"{cell.path} does not have this {type(command).__name__} in hand: defer() takes the message that is being handled.")
+        raise LookupError(
+            f"{cell.path} does not have this {type(command).__name__} in hand: defer() takes the message that is being handled."
+        )
     place = getattr(item, "place", None)
     if place != "hand":
         return Reply(cell, None, type(command).__name__)

@@ -8,11 +8,11 @@ trio it looks as if the worker had awaited the handler from the beginning.
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextvars import Context as Contextvars
 from functools import partial
 from types import CoroutineType, FrameType
-from typing import Any
+from typing import Any, cast
 
 
 class Resume:
@@ -34,11 +34,12 @@ class Resume:
         self._steps = steps
         self._trap = trap
         self._error = error
-        self.send = partial(contextvars.run, steps.send)
-        self.throw = partial(contextvars.run, steps.throw)
+        run: Callable[..., Any] = contextvars.run
+        self.send: Callable[[Any], Any] = partial(run, steps.send)
+        self.throw: Callable[..., Any] = partial(run, steps.throw)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self  # type: ignore[return-value]  # what `await` needs of a generator is here
+        return cast("Generator[Any, Any, Any]", self)  # what `await` needs of a generator is here
 
     def __iter__(self) -> Resume:
         return self
@@ -59,8 +60,9 @@ class Resume:
     # For trio's Task.iter_await_frames, and so for tracebacks of a hanging handler
 
     @property
-    def _coroutine(self) -> CoroutineType[Any, Any, Any] | None:
-        return next((found for found in gc.get_referents(self._steps) if isinstance(found, CoroutineType)), None)
+    def _coroutine(self) -> Any:
+        referents: list[Any] = gc.get_referents(self._steps)
+        return next((found for found in referents if type(found) is CoroutineType), None)
 
     @property
     def cr_frame(self) -> FrameType | None:

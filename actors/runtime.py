@@ -25,10 +25,11 @@ from .directory import Registry
 from .dispatcher import Dispatcher
 from .door import sweep
 from .errors import ForeignRef
+from .family import Family
 from .life_facts import DeadLetter, DeadLetterReason, SlowHandler
 from .policy import Policy
 from .ref import ActorRef
-from .stream import Stream
+from .stream import Silence, Stream
 
 protected = trio.lowlevel.enable_ki_protection
 
@@ -67,8 +68,6 @@ class Runtime(Dispatcher):
         on_interrupt: Called with what a handler raised that is no failure of its actor (KeyboardInterrupt).
     """
 
-    stream: Stream
-
     def __init__(
         self,
         node: str,
@@ -92,6 +91,9 @@ class Runtime(Dispatcher):
         self.is_killing = False
         self.root = Cell(self, ChildSpec(object), None, "", 0)
         self.root.phase = UP
+        self.root.instance = self  # there is no actor in it: it only has children
+        self.root.tied().family = Family(self.root)
+        self.stream: Stream = Silence()
         self.guardian: Cell | None = None
         self.dead_accepted = 0
         self.dead_handled = 0

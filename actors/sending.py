@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -16,7 +15,7 @@ from .envelopes import Ask, Sender
 from .errors import AskStopped
 from .lifecycle import let_go
 from .table import Handler
-from .turn import handler_failed
+from .turn import COROUTINE, handler_failed, kind_of
 from .waiting import can_hold, pause, wait
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ protected = trio.lowlevel.enable_ki_protection
 
 @protected
 async def spend_credit(dispatcher: Runtime) -> None:
-    """So many calls were made without a checkpoint. If they took a slice, others run now; nothing is sent yet, and this may be cancelled."""
+    """Many calls were made without a checkpoint. If they took a slice, others run now; nothing is sent yet: this may be cancelled."""
     dispatcher.credit = dispatcher.credit_max
     clock = dispatcher.policy.clock
     if can_hold() is not None:
@@ -97,9 +96,9 @@ def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
         handler_failed(cell, error)
         return ask
     dispatcher.in_place = outer
-    if cell.hand is not message or type(result) is CoroutineType:
+    if cell.hand is not message or type(result) is COROUTINE:
         ask = _in_hand(cell, message)
-        if type(result) is CoroutineType:  # it is not plain after all
+        if type(result) is COROUTINE:  # it is not plain after all
             cell.held = result.__await__()
             cell.state = READY
             dispatcher.make_ready(cell)
@@ -133,7 +132,7 @@ def _in_hand(cell: Cell, message: Any) -> Ask:
 
 
 @protected
-async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> Any:  # noqa: ASYNC109
+async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> Any:
     """Asks, by whichever way is open."""
     dispatcher = cell.dispatcher
     if timeout is None:
@@ -145,7 +144,7 @@ async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> 
     if dispatcher.credit < 0:
         await spend_credit(dispatcher)
     if cell.state == IDLE:
-        handler = cell.plain.get(type(message))
+        handler = cell.plain.get(kind_of(message))
         if handler is not None:
             reply = dispatcher.contextvars_of(cell).run(ask_in_place, cell, handler, message)
             return reply if type(reply) is not Ask else await answer(reply, timeout)
@@ -164,7 +163,7 @@ async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> 
 
 
 @protected
-async def answer(ask: Ask, timeout: float | None) -> Any:  # noqa: ASYNC109
+async def answer(ask: Ask, timeout: float | None) -> Any:
     """Waits for the reply to *ask*, and takes it back if the waiting is given up."""
     if not ask.done:
         dispatcher = ask.asked.dispatcher

@@ -76,7 +76,9 @@ def become(cell: Cell, behaviour: Callable[[Any], Any]) -> None:
     if ties.behaviours is None:
         ties.behaviours = []
     if len(ties.behaviours) >= BEHAVIOURS_MAX:
-        raise ValueError(f"{cell.path} has become {BEHAVIOURS_MAX} things without unbecoming one. unbecome() first, or keep the state in a field.")
+        raise ValueError(
+            f"{cell.path} has become {BEHAVIOURS_MAX} things without unbecoming one. unbecome() first, or keep the state in a field."
+        )
     ties.behaviours.append(behaviour)
     _behave(cell)
 

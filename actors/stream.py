@@ -32,3 +32,25 @@ class Stream(Protocol):
 
     def forget(self, cell: Cell) -> None:
         """The actor is dead."""
+
+
+class Silence:
+    """The stream of a system that has none yet: nobody publishes, nobody listens."""
+
+    def publish(self, fact: object) -> None:
+        """Nobody hears it."""
+
+    def wants(self, fact_type: type[Any]) -> bool:  # noqa: ARG002
+        """Nobody does."""
+        return False
+
+    def subscribe_actor(
+        self, cell: Cell, fact_type: type[Any], where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int
+    ) -> None:
+        """There is nothing to subscribe to."""
+
+    def unsubscribe_actor(self, cell: Cell, fact_type: type[Any]) -> None:
+        """There is nothing to unsubscribe from."""
+
+    def forget(self, cell: Cell) -> None:
+        """Nobody is known."""

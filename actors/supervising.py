@@ -106,13 +106,13 @@ def _end(cell: Cell, reason: Exit) -> None:
     cell.state = CLOSED
     cell.tied().escaped = reason.cause or RestartRequested(cell.path, "ended")
     request_stop(cell, reason=reason)
-    _then_ended(cell, reason)
+    _then_ended(cell)
 
 
-def _then_ended(cell: Cell, reason: Exit) -> None:
+def _then_ended(cell: Cell) -> None:
     async def wait_for_the_end() -> None:
         await death_of(cell)
-        ended(cell, reason)
+        ended(cell)
 
     begin(wait_for_the_end())
 
@@ -231,7 +231,7 @@ async def _regroup(family: Family, regroup: Regroup) -> None:
             fresh = dispatcher.new_cell(spec, family.parent, family.free_name(spec))
             family.children[fresh.name] = fresh
             family.replace(index, fresh)
-    error: BaseException | None = None
+    failure: tuple[Cell, BaseException] | None = None
     for cell in family.in_start_order() if missing else regroup.targets:
         if cell.phase == HALTED:
             cell.lost().restarts += 1
@@ -242,17 +242,17 @@ async def _regroup(family: Family, regroup: Regroup) -> None:
             try:
                 await started
             except Exception as raised:  # noqa: BLE001  # the restart failed: decided like any failure
-                error = raised
+                failure = (cell, raised)
                 break
     if regroup.alone:
         if family.regroups:
             family.regroups.pop(origin, None)
     else:
         family.regroup = None
-    if error is not None and cell.phase != GONE:
-        _restart_failed(cell, family, error)
+    if failure is not None and failure[0].phase != GONE:
+        _restart_failed(failure[0], family, failure[1])
     if regroup.done is not None:
-        regroup.done.settle(error=error)
+        regroup.done.settle(error=None if failure is None else failure[1])
 
 
 def _missing_places(family: Family, failed_cell: Cell) -> list[int]:
@@ -315,11 +315,11 @@ def shut_down_by_child(parent: Cell) -> None:
         _restart(parent, family, RestartRequested(parent.path, "was shut down with its significant children"), SHUTDOWN)
     else:
         request_stop(parent)
-        _then_ended(parent, SHUTDOWN)
+        _then_ended(parent)
 
 
 @protected
-def ended(cell: Cell, reason: Exit) -> None:
+def ended(cell: Cell) -> None:
     """A child has ended by itself and is not restarted: automatic shutdown, if its parent has it."""
     parent = cell.parent
     if parent is None or parent.ties is None or parent.ties.family is None or parent.phase != UP:

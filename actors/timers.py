@@ -35,7 +35,7 @@ class TimerMessage(Delivery):
         Delivery.__init__(self, message)
         self.timer = timer
 
-    def taken(self, cell: Cell) -> None:
+    def taken(self, cell: Cell) -> None:  # noqa: ARG002
         """The timer may queue its next message; one that fires once is over."""
         self.timer.message_taken(self)
 
@@ -88,7 +88,8 @@ class Timer:
 
     def _forget(self) -> None:
         if self.is_active:
-            assert self._cell.ties is not None and self._cell.ties.timers is not None
+            assert self._cell.ties is not None
+            assert self._cell.ties.timers is not None
             del self._cell.ties.timers[self._key]
 
     def _fire(self) -> None:

@@ -32,6 +32,7 @@ from .waiting import HOLD, PAUSE
 
 protected = trio.lowlevel.enable_ki_protection
 
+COROUTINE: Final[Any] = CoroutineType  # Any: to a type checker, a comparison would narrow what a handler returned to no type at all
 DONE: Final = object()
 """What a coroutine that ended is told apart by from one that yielded."""
 CUT: Final = object()
@@ -75,7 +76,7 @@ def turn(cell: Cell) -> object | None:
                     return trap
             else:
                 result = handler(instance, message)
-                if result is not None and type(result) is CoroutineType:
+                if result is not None and type(result) is COROUTINE:
                     if cell.dispatcher.is_full:
                         cell.handled += handled
                         cell.held = result.__await__()
@@ -151,9 +152,15 @@ def cross(cell: Cell) -> bool:
 
 def _resolve(cell: Cell, message: Any) -> Any:
     """The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled."""
-    if isinstance(message, (Ask, Delivery)):
+    kind = kind_of(message)
+    if issubclass(kind, (Ask, Delivery)):
         return open_envelope
-    return find_handler(cell, type(message)) or open_envelope
+    return find_handler(cell, kind) or open_envelope
+
+
+def kind_of(message: object) -> type:
+    """The exact class of a message."""
+    return type(message)
 
 
 @protected
@@ -183,7 +190,7 @@ def _special(cell: Cell, item: Any) -> object | None:
             cell.hand = None
             return None
         item.place = "hand"
-        handler = find_handler(cell, type(item.message))
+        handler = find_handler(cell, kind_of(item.message))
         if handler is None:
             _unhandled(cell, item)
             return None
@@ -194,7 +201,7 @@ def _special(cell: Cell, item: Any) -> object | None:
         if item.withdrawn:
             cell.hand = None
             return None
-        handler = find_handler(cell, type(item.message))
+        handler = find_handler(cell, kind_of(item.message))
         if handler is None and isinstance(item, DeathNotice):
             return _run(cell, _on_terminated, item.message)
         if handler is not None:
@@ -204,7 +211,7 @@ def _special(cell: Cell, item: Any) -> object | None:
 
 
 def _on_terminated(instance: Any, terminated: Any) -> Any:
-    if "on_terminated" in type(instance).__hooks__:
+    if instance._cell.overrides("on_terminated"):
         return instance.on_terminated(terminated)
     raise DeathPact(instance.context.path, str(terminated.ref), str(terminated.reason))
 
@@ -221,7 +228,7 @@ def _unhandled(cell: Cell, item: Any) -> None:
 def _run(cell: Cell, handler: Any, message: Any) -> object | None:
     """Runs a handler whose result matters, up to its end or its first wait. What it raises goes through."""
     result = handler(cell.instance, message)
-    if type(result) is CoroutineType:
+    if type(result) is COROUTINE:
         cell.held = result.__await__()
         if cell.dispatcher.is_full:
             return block(cell)
@@ -367,7 +374,7 @@ def _run_job(cell: Cell) -> object | None:
     cell.hand = job
     try:
         result = job.call(*job.arguments)
-        if type(result) is not CoroutineType:
+        if type(result) is not COROUTINE:
             _finish(cell, result)
             return None
         cell.held = result.__await__()

@@ -42,6 +42,6 @@ class SubscriptionFull(TrouperError):
 
     def __str__(self) -> str:
         return (
-            f"{self.path} has {self.capacity} of {self.capacity} facts of {self.fact_type} waiting, so one more was dropped and the subscriber "
-            f"fails, as its on_full='fail' says. Raise the limit: subscribe({self.fact_type}, capacity={self.capacity * 2})."
+            f"{self.path} has {self.capacity} of {self.capacity} facts of {self.fact_type} waiting, so one more was dropped and the "
+            f"subscriber fails, as its on_full='fail' says. Raise the limit: subscribe({self.fact_type}, capacity={self.capacity * 2})."
         )

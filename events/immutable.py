@@ -26,7 +26,7 @@ def check_immutable(kind: type[Any]) -> None:
     if attrs.has(kind):
         frozen = attrs.inspect(kind).is_frozen
     elif dataclasses.is_dataclass(kind):
-        frozen = bool(kind.__dataclass_params__.frozen)  # type: ignore[attr-defined]  # pyright: ignore
+        frozen = bool(getattr(kind, "__dataclass_params__").frozen)  # noqa: B009  # typeshed does not know it
     else:
         frozen = not issubclass(kind, MUTABLE)
     if not frozen:

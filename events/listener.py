@@ -46,7 +46,7 @@ class Facts(Generic[T]):
         self.path = f"subscription-{next(_NUMBERS)}"
         self._stream = stream
         self._options = (fact_type, where, on_full, capacity)
-        Subscription(self, fact_type, where, on_full, capacity, 0)  # refuses bad options here, not at the block
+        Subscription(self, fact_type, where, on_full, capacity)  # refuses bad options here, not at the block
         self._facts: deque[tuple[Subscription, T]] = deque()
         self._error: BaseException | None = None
         self._is_over = False
@@ -64,9 +64,7 @@ class Facts(Generic[T]):
         return self
 
     @protected
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._stream.remove(self)
         self.end()
 
@@ -92,7 +90,7 @@ class Facts(Generic[T]):
         self._is_over = True
         self._wakeup.unpark_all()
 
-    def take(self, subscription: Subscription, fact: T) -> None:
+    def take(self, subscription: Subscription, fact: Any) -> None:
         """Queues a fact."""
         subscription.waiting.append(fact)
         self._facts.append((subscription, fact))

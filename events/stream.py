@@ -50,11 +50,13 @@ class EventStream(Actor[Publication]):
     dropped: int = field(default=0, init=False)
     """Publications that found the stream's own mailbox full."""
 
-    _by_class: dict[type[Any], dict[Subscriber, Subscription]] = field(factory=dict, init=False)
-    _actors: dict[Cell, ActorSubscriber] = field(factory=dict, init=False)
+    _by_class: dict[type[Any], dict[Subscriber, Subscription]] = field(factory=dict[type[Any], dict[Subscriber, Subscription]], init=False)
+    _actors: dict[Cell, ActorSubscriber] = field(factory=dict[Cell, ActorSubscriber], init=False)
     # Invariant: a cached route holds what _by_class says; every change clears the cache.
-    _routes: dict[type[Any], tuple[tuple[Subscription, ...], ...]] = field(factory=dict, init=False)
-    _checked: set[type[Any]] = field(factory=set, init=False)
+    _routes: dict[type[Any], tuple[tuple[Subscription, ...], ...]] = field(
+        factory=dict[type[Any], tuple[tuple[Subscription, ...], ...]], init=False
+    )
+    _checked: set[type[Any]] = field(factory=set[type[Any]], init=False)
 
     # Publishing
 
@@ -156,7 +158,8 @@ class EventStream(Actor[Publication]):
         capacity: int,
     ) -> None:
         """From the next fact on. What was said for subclasses is forgotten; of the same class, only the options change."""
-        subscription = Subscription(subscriber, fact_type, where, on_full, capacity, self.facts)
+        subscription = Subscription(subscriber, fact_type, where, on_full, capacity)
+        subscription.began = self.facts
         before = subscriber.subscriptions.get(fact_type)
         if before is not None:
             subscription.waiting = before.waiting

@@ -65,13 +65,7 @@ class Subscription:
     __slots__ = ("began", "capacity", "dropped", "fact_type", "last_said", "on_full", "saying", "subscriber", "unsaid", "waiting", "where")
 
     def __init__(
-        self,
-        subscriber: Subscriber,
-        fact_type: type[Any],
-        where: Callable[[Any], bool] | None,
-        on_full: OnFullFacts,
-        capacity: int,
-        began: int,
+        self, subscriber: Subscriber, fact_type: type[Any], where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int
     ) -> None:
         if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"subscribe() takes a class of facts, not {fact_type!r}.")
@@ -88,7 +82,7 @@ class Subscription:
         self.where = where
         self.on_full: OnFullFacts = on_full
         self.capacity = 1 if on_full == "latest" else capacity
-        self.began = began
+        self.began = 0  # the number of the last fact before it
         self.waiting: deque[Any] = deque()
         self.dropped = 0
         self.unsaid = 0
@@ -126,7 +120,7 @@ class FactDelivery(Delivery):
         self.message = fact
         self.subscription: Subscription | None = subscription
 
-    def taken(self, cell: Cell) -> None:
+    def taken(self, cell: Cell) -> None:  # noqa: ARG002
         """It makes room in its subscription, once."""
         subscription, self.subscription = self.subscription, None
         if subscription is not None and not self.withdrawn:

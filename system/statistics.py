@@ -73,7 +73,7 @@ class Node:
 
     def __iter__(self) -> Iterator[Node]:
         """Itself and all below it, parents first."""
-        nodes = [self]
+        nodes: list[Node] = [self]
         while nodes:
             node = nodes.pop()
             yield node
