@@ -259,12 +259,14 @@ class Cell:
     @property
     def handler_table(self) -> HandlerTable:
         """The handlers of the actor's class."""
-        table: HandlerTable = type(self.instance).__table__
+        actor_class: Any = type(self.instance)
+        table: HandlerTable = actor_class.__table__
         return table
 
     def overrides(self, hook: str) -> bool:
         """Whether the actor's class has a hook of its own of this name."""
-        hooks: frozenset[str] = type(self.instance).__hooks__
+        actor_class: Any = type(self.instance)
+        hooks: frozenset[str] = actor_class.__hooks__
         return hook in hooks
 
     def tied(self) -> Ties:

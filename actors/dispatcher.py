@@ -279,11 +279,7 @@ class Dispatcher:
         try:
             if trap is CUT:
                 me.scope.cancel()
-                try:
-                    await trio.lowlevel.checkpoint()
-                except trio.Cancelled as cancelled:
-                    rest = Resume(cell.held, cell.contextvars, None, cancelled)
-                value = await rest
+                value = await Resume(cell.held, cell.contextvars, None, await _a_cancelled())
             elif trap is RUN_CANCELLED:
                 me.scope.cancel()
                 value = await Resume(cell.held, cell.contextvars, None)
@@ -314,6 +310,15 @@ class Dispatcher:
     def report_slow(self, cell: Cell, seconds: float) -> None:
         """A handler of *cell* took *seconds*."""
         raise NotImplementedError
+
+
+async def _a_cancelled() -> trio.Cancelled:
+    """Trio's own Cancelled of the worker's scope, which is cancelled."""
+    try:
+        await trio.lowlevel.checkpoint()
+    except trio.Cancelled as cancelled:
+        return cancelled
+    raise AssertionError("a checkpoint in a cancelled scope did not raise")
 
 
 def _is_awaited(cell: Cell) -> bool:

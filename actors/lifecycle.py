@@ -7,11 +7,11 @@ are the user's code and run as turns of the actor, like messages.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import trio
 
-from ..supervision import Exit
+from ..supervision import Directive, Exit
 from .actor import Actor
 from .cell import (
     BLOCKED,
@@ -82,7 +82,7 @@ def start(cell: Cell) -> Pending | None:
 def _attach(cell: Cell, made: object) -> None:
     if not isinstance(made, Actor):
         raise TypeError(f"The factory of {cell.path} made {made!r}, which is no Actor.")
-    instance: Actor[Any] = made
+    instance = cast("Actor[Any]", made)
     if getattr(instance, "_cell", None) is not None:
         raise TypeError(f"The factory of {cell.path} returned an instance that is in use. It must make a new one at every call.")
     instance._cell = cell  # pyright: ignore[reportPrivateUsage]

@@ -62,7 +62,8 @@ class Resume:
     @property
     def _coroutine(self) -> Any:
         referents: list[Any] = gc.get_referents(self._steps)
-        return next((found for found in referents if type(found) is CoroutineType), None)
+        kinds: tuple[Any, ...] = (CoroutineType,)  # Any: to a type checker it would be a coroutine of unknown types
+        return next((found for found in referents if type(found) in kinds), None)
 
     @property
     def cr_frame(self) -> FrameType | None:

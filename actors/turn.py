@@ -152,10 +152,9 @@ def cross(cell: Cell) -> bool:
 
 def _resolve(cell: Cell, message: Any) -> Any:
     """The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled."""
-    kind = kind_of(message)
-    if issubclass(kind, (Ask, Delivery)):
+    if isinstance(message, (Ask, Delivery)):
         return open_envelope
-    return find_handler(cell, kind) or open_envelope
+    return find_handler(cell, kind_of(message)) or open_envelope
 
 
 def kind_of(message: object) -> type:

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -57,8 +57,7 @@ def load_spec(target: str) -> ActorSpec[Any]:
         raise TargetError(f"{place} has no {name}.")
     if not isinstance(found, ActorSpec):
         raise TargetError(f"{target} is {found!r}, which is no spec: actor(...) and supervisor(...) return specs.")
-    spec: ActorSpec[Any] = found
-    return spec
+    return cast("ActorSpec[Any]", found)
 
 
 async def run_root(spec: ActorSpec[Any], name: str) -> None:
