@@ -169,7 +169,7 @@ class Dispatcher:
 
     @protected
     def unblock(self, cell: Cell) -> None:
-        """A suspended handler may await this actor now: its handler starts beyond the limit."""
+        """Its handler starts: there is a place for it, or a suspended handler may await this actor now."""
         self.blocked.remove(cell)
         cell.state = READY
         self.make_ready(cell)
@@ -177,10 +177,13 @@ class Dispatcher:
     def _count_suspended(self, change: int) -> None:
         self.suspended += change
         self.is_full = self.suspended >= self.max_suspended
-        while self.blocked and self.suspended + len(self.ready) < self.max_suspended:
-            cell = self.blocked.popleft()
-            cell.state = READY
-            self.make_ready(cell)
+        if self.blocked:
+            self._start_blocked()
+
+    def _start_blocked(self) -> None:
+        """As many as are free may start. One that ends without waiting leaves its place free, so this is called again and again."""
+        for _ in range(min(len(self.blocked), self.max_suspended - self.suspended)):
+            self.unblock(self.blocked[0])
 
     # Workers
 
@@ -242,10 +245,15 @@ class Dispatcher:
                 elif self.turn_length < self.policy.turn_max:
                     self.turn_length *= 2
                 if now >= self.slice_end:
+                    if self.blocked:
+                        self._start_blocked()
                     await self._let_trio_run()
                     last = clock()
                     self.slice_end = last + self.policy.slice_seconds
             else:
+                if self.blocked and not self.is_full:
+                    self._start_blocked()
+                    continue
                 me.has_baton = False
                 self.is_awake = False
 
