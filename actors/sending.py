@@ -139,10 +139,11 @@ async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> 
         timeout = dispatcher.ask_timeout
     elif isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(f"timeout must be seconds, at least 0, or math.inf for ever, not {timeout!r}.")
-    asker = asking_cell()
-    refuse_circle(asker, cell)
+    dispatcher.credit -= 1
     if dispatcher.credit < 0:
         await spend_credit(dispatcher)
+    asker = asking_cell()
+    refuse_circle(asker, cell)  # after others may have run, who may wait for this one by now
     if cell.state == IDLE:
         handler = cell.plain.get(kind_of(message))
         if handler is not None:
