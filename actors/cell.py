@@ -259,14 +259,12 @@ class Cell:
     @property
     def handler_table(self) -> HandlerTable:
         """The handlers of the actor's class."""
-        actor_class: Any = type(self.instance)
-        table: HandlerTable = actor_class.__table__
+        table: HandlerTable = _class_of(self.instance).__table__
         return table
 
     def overrides(self, hook: str) -> bool:
         """Whether the actor's class has a hook of its own of this name."""
-        actor_class: Any = type(self.instance)
-        hooks: frozenset[str] = actor_class.__hooks__
+        hooks: frozenset[str] = _class_of(self.instance).__hooks__
         return hook in hooks
 
     def tied(self) -> Ties:
@@ -350,6 +348,10 @@ class Cell:
             if ties is not None and ties.waiters is not None:
                 ties.waiters.pop(ask, None)
             ask.place = "over"
+
+
+def _class_of(instance: object) -> Any:
+    return type(instance)
 
 
 EMPTY_TABLE: dict[type, Callable[[Any, Any], Any]] = {}

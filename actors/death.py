@@ -61,8 +61,7 @@ def die(cell: Cell, reason: Exit, *, announce: bool = True) -> None:
     if started is not None:
         started.settle(error=ActorStartEnded())
     if ending is not None:
-        ending.stop_clock()
-        ending.over.settle()
+        ending.is_over()
     for pending in down:
         pending.settle()
 

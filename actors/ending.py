@@ -29,10 +29,23 @@ class Ending:
         begun: The last handler has ended, and the taking-down goes on without turns.
         killed: The time is over: what still runs is cancelled.
         error: A failure on the way; it makes the exit failed.
-        over: Settled when the actor is dead, or taken down for its restart.
     """
 
-    __slots__ = ("_alarm", "_alarms", "_left", "_since", "begun", "cause", "drain", "error", "exit", "killed", "over", "restart", "ripe")
+    __slots__ = (
+        "_alarm",
+        "_alarms",
+        "_left",
+        "_since",
+        "_waiting",
+        "begun",
+        "cause",
+        "drain",
+        "error",
+        "exit",
+        "killed",
+        "restart",
+        "ripe",
+    )
 
     def __init__(self, exit: Exit, *, restart: bool, cause: BaseException | None = None, drain: bool = False) -> None:  # noqa: A002
         self.exit = exit
@@ -42,7 +55,7 @@ class Ending:
         self.begun = False
         self.killed = False
         self.error: BaseException | None = None
-        self.over = Pending()
+        self._waiting: list[Pending] = []
         self.ripe: Callable[[], object] | None = None
         self._alarm: Alarm | None = None
         self._alarms: Alarms | None = None
@@ -75,6 +88,19 @@ class Ending:
             self._alarm.cancel()
             self._alarm = None
         self.ripe = None
+
+    def until_over(self) -> Pending:
+        """What is settled when the actor is dead, or taken down for its restart. One for each who waits."""
+        over = Pending()
+        self._waiting.append(over)
+        return over
+
+    def is_over(self) -> None:
+        """The actor is down: all who wait for that go on."""
+        self.stop_clock()
+        waiting, self._waiting = self._waiting, []
+        for over in waiting:
+            over.settle()
 
     def final_exit(self) -> Exit:
         """How it did end."""

@@ -7,7 +7,7 @@ are the user's code and run as turns of the actor, like messages.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 import trio
 
@@ -79,15 +79,18 @@ def start(cell: Cell) -> Pending | None:
     return started
 
 
+def _is_actor(made: object) -> TypeGuard[Actor[Any]]:
+    return isinstance(made, Actor)
+
+
 def _attach(cell: Cell, made: object) -> None:
-    if not isinstance(made, Actor):
+    if not _is_actor(made):
         raise TypeError(f"The factory of {cell.path} made {made!r}, which is no Actor.")
-    instance = cast("Actor[Any]", made)
-    if getattr(instance, "_cell", None) is not None:
+    if getattr(made, "_cell", None) is not None:
         raise TypeError(f"The factory of {cell.path} returned an instance that is in use. It must make a new one at every call.")
-    instance._cell = cell  # pyright: ignore[reportPrivateUsage]
-    cell.instance = instance
-    table = type(instance).__table__
+    made._cell = cell  # pyright: ignore[reportPrivateUsage]
+    cell.instance = made
+    table = cell.handler_table
     handlers: dict[type, Handler] = table.handlers
     if Ask not in handlers:
         handlers[Ask] = open_envelope
@@ -131,8 +134,7 @@ async def _starting(cell: Cell) -> None:
     ending, ties.ending = ties.ending, None
     started, ties.started = ties.started, None
     if ending is not None:
-        ending.stop_clock()
-        ending.over.settle()
+        ending.is_over()
     if started is not None:
         started.settle(error=error)
 
@@ -185,6 +187,8 @@ def came_up(cell: Cell) -> None:
 @protected
 def let_go(cell: Cell) -> None:
     """Nothing runs in it now: it is ready if something waits, else idle."""
+    if cell.ties is not None and cell.ties.waiters:
+        cell.attention = True
     if cell.queue is not None or cell.attention:
         cell.state = READY
         cell.dispatcher.make_ready(cell)
@@ -230,11 +234,8 @@ def request_halt(cell: Cell, cause: BaseException, *, reason: Exit = SHUTDOWN) -
         return None
     ties = cell.tied()
     if ties.ending is None:
-        ending = Ending(reason, restart=True, cause=cause)
-        over = ending.over
-        _begin(cell, ending)
-        return None if over.done else over
-    return ties.ending.over
+        _begin(cell, Ending(reason, restart=True, cause=cause))
+    return None if ties.ending is None else ties.ending.until_over()
 
 
 def _begin(cell: Cell, ending: Ending) -> None:
@@ -314,13 +315,12 @@ async def _halting(cell: Cell, ending: Ending) -> None:
     ties = cell.tied()
     ties.work = None
     cell.phase = HALTED
-    ending.stop_clock()
     if not ending.restart:
         die(cell, ending.final_exit())
         return
     ties.ending = None
     started, ties.started = ties.started, None
-    ending.over.settle()
+    ending.is_over()
     if started is not None:
         started.settle(error=ActorStartEnded())
 

@@ -94,6 +94,7 @@ class Procedure:
         except StopIteration:
             self._waits_for = None
             return
+        assert pending.procedure is None, "a Pending has one who waits"
         pending.procedure = self
         self._waits_for = pending
 

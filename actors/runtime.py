@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextvars import Context as Contextvars
 from itertools import count
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 import trio
 
@@ -29,15 +29,10 @@ from .family import Family
 from .life_facts import DeadLetter, DeadLetterReason, SlowHandler
 from .policy import Policy
 from .ref import ActorRef
+from .sparse_log import SparseLog
 from .stream import Silence, Stream
 
 protected = trio.lowlevel.enable_ki_protection
-
-DEAD_LETTERS_LOGGED: Final = 10
-"""Dead letters that are logged one by one; those after them are summed up."""
-
-SUMMARY_SECONDS: Final = 60.0
-"""How often dead letters are summed up in the log."""
 
 
 class _PriorityPool:
@@ -99,9 +94,8 @@ class Runtime(Dispatcher):
         self.dead_handled = 0
         self.dead_losses = Losses()
         self._incarnations = count(1)
-        self._letters = 0
-        self._letters_unsaid = 0
-        self._letters_by_reason: dict[str, int] = {}
+        self.dead_letter_log = SparseLog(self.log, self.alarms, logging.WARNING, "dead letters")
+        self.failure_log = SparseLog(self.log, self.alarms, logging.ERROR, "failures")
 
     # Cells
 
@@ -192,27 +186,10 @@ class Runtime(Dispatcher):
         else:
             cell.lost().dead_letters += 1
         message = item.message if isinstance(item, Envelope) else item
-        self._log_dead_letter(cell, message, reason)
+        if self.dead_letter_log.says_in_full(reason):
+            self.log.warning("dead letter: %s for %s (%s)", type(message).__name__, cell.path, reason)
         if self.stream.wants(DeadLetter) and not isinstance(message, DeadLetter):
             self.stream.publish(DeadLetter(message, cell.ref, reason))
-
-    def _log_dead_letter(self, cell: Cell, message: Any, reason: str) -> None:
-        self._letters += 1
-        if self._letters <= DEAD_LETTERS_LOGGED:
-            self.log.warning("dead letter: %s for %s (%s)", type(message).__name__, cell.path, reason)
-            return
-        if not self._letters_unsaid:
-            self.alarms.after(SUMMARY_SECONDS, self.sum_up_dead_letters)
-        self._letters_unsaid += 1
-        self._letters_by_reason[reason] = self._letters_by_reason.get(reason, 0) + 1
-
-    def sum_up_dead_letters(self) -> None:
-        """Logs how many dead letters there were since the last time, if any."""
-        if self._letters_unsaid:
-            reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self._letters_by_reason.items()))
-            self.log.warning("dead letters: %d more (%s)", self._letters_unsaid, reasons)
-            self._letters_unsaid = 0
-            self._letters_by_reason.clear()
 
     def keep_accounts(self, cell: Cell) -> None:
         """The actor is dead, its accounts go into the system's."""
@@ -235,7 +212,8 @@ class Runtime(Dispatcher):
 
     def log_failure(self, cell: Cell, error: BaseException, directive: Directive) -> None:
         """A failure is said once, where it is decided."""
-        self.log.error("%s failed: %s", cell.path, directive, exc_info=error)
+        if self.failure_log.says_in_full(directive):
+            self.log.error("%s failed: %s", cell.path, directive, exc_info=error)
 
     def report_slow(self, cell: Cell, seconds: float) -> None:
         """A handler took longer than `slow_handler`."""

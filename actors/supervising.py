@@ -17,7 +17,7 @@ from ..registry import NameTaken
 from ..supervision import ChildSpec, Directive, Exit, RestartLimitReached, StartFailed, affected, describe_cause, directive_for, shuts_down
 from ..supervision import restarts_after as ends_in_restart
 from .cell import CLOSED, GONE, HALTED, STARTING, UP, Cell
-from .death import die, fail_deferred
+from .death import ActorStartEnded, die, fail_deferred
 from .errors import ActorGone, RestartRequested
 from .family import Family
 from .life_facts import ActorFailed
@@ -204,6 +204,16 @@ async def _await_start(cell: Cell, family: Family, not_up: Pending) -> None:
 
 
 async def _regroup(family: Family, regroup: Regroup) -> None:
+    error: BaseException | None = ActorStartEnded()  # what is said when it is abandoned
+    try:
+        error = await _take_down_and_start(family, regroup)
+    finally:
+        if regroup.done is not None:
+            regroup.done.settle(error=error)
+
+
+async def _take_down_and_start(family: Family, regroup: Regroup) -> BaseException | None:
+    """Returns why the origin is not up; None: it is."""
     origin = regroup.origin
     dispatcher = origin.dispatcher
     missing = [] if regroup.alone else _missing_places(family, origin)
@@ -251,8 +261,9 @@ async def _regroup(family: Family, regroup: Regroup) -> None:
         family.regroup = None
     if failure is not None and failure[0].phase != GONE:
         _restart_failed(failure[0], family, failure[1])
-    if regroup.done is not None:
-        regroup.done.settle(error=None if failure is None else failure[1])
+    if failure is not None:
+        return failure[1]
+    return ActorStartEnded() if origin.phase == GONE else None
 
 
 def _missing_places(family: Family, failed_cell: Cell) -> list[int]:
@@ -322,7 +333,7 @@ def shut_down_by_child(parent: Cell) -> None:
 def ended(cell: Cell) -> None:
     """A child has ended by itself and is not restarted: automatic shutdown, if its parent has it."""
     parent = cell.parent
-    if parent is None or parent.ties is None or parent.ties.family is None or parent.phase != UP:
+    if parent is None or parent.ties is None or parent.ties.family is None or parent.phase not in (STARTING, UP):
         return
     if shuts_down(parent.ties.family.policy.auto_shutdown, cell.spec.significant, parent.ties.family.significant_left()):
         parent.tied().shut_down = True

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 import trio
 
@@ -55,9 +55,13 @@ def load_spec(target: str) -> ActorSpec[Any]:
             raise TargetError(f"The module {place} cannot be imported: {error}.") from error
     if found is None:
         raise TargetError(f"{place} has no {name}.")
-    if not isinstance(found, ActorSpec):
+    if not _is_spec(found):
         raise TargetError(f"{target} is {found!r}, which is no spec: actor(...) and supervisor(...) return specs.")
-    return cast("ActorSpec[Any]", found)
+    return found
+
+
+def _is_spec(found: object) -> TypeGuard[ActorSpec[Any]]:
+    return isinstance(found, ActorSpec)
 
 
 async def run_root(spec: ActorSpec[Any], name: str) -> None:

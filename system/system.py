@@ -224,7 +224,8 @@ class System:
             alarm.cancel()
         for listener in self._listeners:
             listener.end()
-        runtime.sum_up_dead_letters()
+        runtime.dead_letter_log.sum_up()
+        runtime.failure_log.sum_up()
 
     @protected
     def _kill(self) -> None:
