@@ -1,0 +1,133 @@
+"""
+Publishing: one fact to so many subscribers. One operation is one delivery: a fact queued at one subscriber and handled there.
+
+Facts are published from outside, in bursts that make about a thousand deliveries and fit every subscription, so none is dropped. The
+last fact of a burst is the sign that the others are handled; it is a delivery like them.
+"""
+
+from functools import partial
+from time import perf_counter
+
+import trio
+from attrs import define, frozen
+
+from trouper import Actor, actor, handles, open_system
+
+from .work import Work
+
+BURST = 1000
+"""Deliveries in one burst, but for those of its last fact. With one subscriber its subscription takes just as many."""
+
+
+@frozen
+class OrderPlaced:
+    """A fact."""
+
+
+@frozen
+class DayEnded:
+    """The last fact of a burst."""
+
+
+ORDER_PLACED = OrderPlaced()
+DAY_ENDED = DayEnded()
+
+
+@define(eq=False)
+class Day:
+    """How many subscribers have not seen its end."""
+
+    left: int
+    over: trio.Event
+
+    def end(self) -> None:
+        """One has."""
+        self.left -= 1
+        if not self.left:
+            self.over.set()
+
+
+@define(eq=False)
+class PlainSubscriber(Actor[OrderPlaced | DayEnded]):
+    """Takes facts in plain handlers."""
+
+    days: list[Day]
+    handled: int = 0
+
+    def on_start(self) -> None:
+        """Subscribes."""
+        self.context.subscribe(OrderPlaced, capacity=BURST)
+        self.context.subscribe(DayEnded)
+
+    @handles(OrderPlaced)
+    def take(self, _fact: OrderPlaced) -> None:
+        """Counts a fact."""
+        self.handled += 1
+
+    @handles(DayEnded)
+    def end(self, _fact: DayEnded) -> None:
+        """Has seen all facts of a burst."""
+        self.days[-1].end()
+
+
+@define(eq=False)
+class AsyncSubscriber(Actor[OrderPlaced | DayEnded]):
+    """Takes facts in async handlers."""
+
+    days: list[Day]
+    handled: int = 0
+
+    async def on_start(self) -> None:
+        """Subscribes."""
+        self.context.subscribe(OrderPlaced, capacity=BURST)
+        self.context.subscribe(DayEnded)
+
+    @handles(OrderPlaced)
+    async def take(self, _fact: OrderPlaced) -> None:
+        """Counts a fact."""
+        self.handled += 1
+
+    @handles(DayEnded)
+    async def end(self, _fact: DayEnded) -> None:
+        """Has seen all facts of a burst."""
+        self.days[-1].end()
+
+
+async def publish(factory: type[PlainSubscriber | AsyncSubscriber], fan_out: int, deliveries: int) -> tuple[int, float]:
+    """Facts for *fan_out* subscribers, from outside."""
+    facts = max(1, BURST // fan_out)
+    bursts = max(1, deliveries // ((facts + 1) * fan_out))
+    days: list[Day] = []
+    async with open_system() as system:
+        refs = [await system.spawn(actor(factory, days)) for _ in range(fan_out)]
+        began = perf_counter()
+        for _ in range(bursts):
+            day = Day(fan_out, trio.Event())
+            days.append(day)
+            for _ in range(facts):
+                system.publish(ORDER_PLACED)
+            system.publish(DAY_ENDED)
+            await day.over.wait()
+        seconds = perf_counter() - began
+        accounts = system.statistics().actors
+        handled = [accounts[ref.path].handled for ref in refs]
+    assert handled == [bursts * (facts + 1)] * fan_out, (handled, bursts, facts)
+    return sum(handled), seconds
+
+
+def work(style: str, factory: type[PlainSubscriber | AsyncSubscriber], fan_out: int, *, is_reported: bool) -> Work:
+    """The work for so many subscribers."""
+    name = f"publish_{style}" if is_reported else f"publish_{style}_{fan_out}"
+    return Work(
+        name, f"one fact to {fan_out}, {style} handlers", "deliveries", partial(publish, factory, fan_out), 100_000, is_reported=is_reported
+    )
+
+
+WORKS = (
+    work("def", PlainSubscriber, 1, is_reported=False),
+    work("def", PlainSubscriber, 10, is_reported=False),
+    work("def", PlainSubscriber, 100, is_reported=True),
+    work("async", AsyncSubscriber, 1, is_reported=False),
+    work("async", AsyncSubscriber, 10, is_reported=False),
+    work("async", AsyncSubscriber, 100, is_reported=True),
+)
