@@ -325,8 +325,7 @@ def shut_down_by_child(parent: Cell) -> None:
     if family is not None and not parent.dispatcher.is_guardian(parent) and ends_in_restart(SHUTDOWN, parent.spec.restart):
         _restart(parent, family, RestartRequested(parent.path, "was shut down with its significant children"), SHUTDOWN)
     else:
-        request_stop(parent)
-        _then_ended(parent)
+        _end(parent, SHUTDOWN)
 
 
 @protected
