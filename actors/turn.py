@@ -126,6 +126,8 @@ def cross(cell: Cell) -> bool:
     ties = cell.ties
     if ties is None:
         return True
+    if ties.waiters:
+        admit(cell)
     if ties.failure is not None:
         error, ties.failure = ties.failure, None
         failed(cell, error)
@@ -145,8 +147,6 @@ def cross(cell: Cell) -> bool:
         ties.shut_down = False
         shut_down_by_child(cell)
         return False
-    if ties.waiters:
-        admit(cell)
     return True
 
 
@@ -334,6 +334,8 @@ def handler_failed(cell: Cell, error: BaseException) -> None:
     item, cell.hand = cell.hand, None
     cell.held = None
     ties = cell.ties
+    if ties is not None and ties.waiters:
+        admit(cell)
     outside = None if ties is None else ties.failure
     if isinstance(error, trio.Cancelled):
         cut_off = HandlerCutOff(cell.path)
