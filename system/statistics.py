@@ -104,9 +104,9 @@ def _drawn(node: Node, prefix: str, below: str) -> Iterator[tuple[str, Node]]:
             stack.append((current.children[index], rest + ("└─ " if end else "├─ "), rest + ("   " if end else "│  ")))
 
 
-def cells_of(runtime: Runtime) -> Iterator[Cell]:
-    """All living actors, parents first."""
-    cells = [runtime.root]
+def cells_of(runtime: Runtime, top: Cell | None = None) -> Iterator[Cell]:
+    """All living actors, or *top* and those below it, parents first."""
+    cells = [top or runtime.root]
     while cells:
         cell = cells.pop()
         if cell is not runtime.root:

@@ -229,13 +229,13 @@ class System:
 
     @protected
     def _kill(self) -> None:
-        """The time is over: whatever still runs is cancelled, in this moment and as it comes."""
+        """The time is over: whatever still runs is cancelled, in this moment and as it comes. The stream is not: it hears of it."""
         if self._killed:
             return
         self._killed = True
         runtime = self._runtime
         runtime.is_killing = True
-        for cell in list(cells_of(runtime)):
+        for cell in list(cells_of(runtime, runtime.guardian)):
             request_stop(cell)
             out_of_time(cell)
         runtime.alarms.after(SHIELDED_SECONDS, self._name_the_shielded)
