@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, final
 
 from attrs import define, field
@@ -32,6 +33,9 @@ class StashBuffer:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
 
     def push(self, item: object, path: str) -> None:
         """Set *item* aside for the actor at *path*. Raises StashFull beyond the limit; then it was not set aside."""

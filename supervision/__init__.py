@@ -6,6 +6,7 @@ Nothing here waits, starts or stops anything; the room `actors/` carries the dec
 
 from .backoff import Backoff as Backoff
 from .causes import describe_cause as describe_cause
+from .causes import leaves_of as leaves_of
 from .directives import DirectiveTable as DirectiveTable
 from .directives import directive_for as directive_for
 from .errors import RestartLimitReached as RestartLimitReached

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import final
 
+from .causes import leaves_of
 from .words import Directive, Restart, check_word
 
 _SEVEREST_FIRST: tuple[Directive, ...] = ("escalate", "stop", "restart", "resume")
@@ -72,7 +73,7 @@ def directive_for(error: BaseException, directives: Mapping[type[Exception], Dir
         directives: By exception type; empty: the restart type decides.
         restart: The child's restart type.
     """
-    severest = _SEVEREST_FIRST[min(_SEVEREST_FIRST.index(_listed(leaf, directives)) for leaf in _leaves(error))]
+    severest = _SEVEREST_FIRST[min(_SEVEREST_FIRST.index(_listed(leaf, directives)) for leaf in leaves_of(error))]
     return "stop" if severest == "restart" and restart == "temporary" else severest
 
 
@@ -82,17 +83,6 @@ def _listed(leaf: BaseException, directives: Mapping[type[Exception], Directive]
         if directive is not None:
             return directive
     return "restart"
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions in a group that are no groups. Without recursion: a group may be nested deeper than the stack."""
-    pending: list[BaseException] = [error]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, BaseExceptionGroup):
-            pending.extend(current.exceptions)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        else:
-            yield current
 
 
 def _check_error_type(error_type: object) -> None:
