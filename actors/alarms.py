@@ -81,6 +81,7 @@ class Alarms:
     def arm(self, ask: Ask, timeout: float) -> None:
         """Times *ask* out in *timeout* seconds unless it is settled before."""
         when = self.clock() + timeout
+        ask.timeout = timeout
         bucket = self._asks.get(timeout)
         if bucket is None:
             if len(self._asks) >= BUCKETS_MAX:
@@ -89,7 +90,6 @@ class Alarms:
             bucket = self._asks[timeout] = {}
         bucket[ask] = when
         ask.bucket = bucket
-        ask.timeout = timeout
         self._wake_by(when)
 
     def cancelled(self) -> None:

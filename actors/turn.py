@@ -21,7 +21,7 @@ from ..supervision import describe_cause
 from .cell import BLOCKED, CLOSED, HELD, IDLE, READY, RUNNING, Cell
 from .door import admit
 from .envelopes import Ask, DeathNotice, Delivery
-from .errors import AskFailed, DeathPact, HandlerCutOff, Unhandled
+from .errors import AskError, AskFailed, AskStopped, DeathPact, HandlerCutOff, Unhandled
 from .jobs import Job
 from .lifecycle import begin_ending, let_go
 from .opening import open_envelope
@@ -353,10 +353,7 @@ def handler_failed(cell: Cell, error: BaseException) -> None:
         item = item.take_back(cell)
     if isinstance(item, Ask) and item.place == "hand":
         item.place = "over"
-        cause = outside or error
-        reply = AskFailed(cell.path, message_type(item), describe_cause(cause))
-        reply.__cause__ = cause
-        item.settle(error=reply)
+        item.settle(error=_why_no_reply(cell, item, outside or error))
     if outside is not None and ties is not None:
         ties.failure = None
         failed(cell, outside)
@@ -366,6 +363,16 @@ def handler_failed(cell: Cell, error: BaseException) -> None:
         cross(cell)
     else:
         failed(cell, error)
+
+
+def _why_no_reply(cell: Cell, ask: Ask, cause: BaseException) -> AskError:
+    """What the asker of the message in hand is told: the actor stops and cut it off, or it failed."""
+    ending = None if cell.ties is None else cell.ties.ending
+    if isinstance(cause, HandlerCutOff) and ending is not None and not ending.restart:
+        return AskStopped(cell.path, message_type(ask))
+    failure = AskFailed(cell.path, message_type(ask), describe_cause(cause))
+    failure.__cause__ = cause
+    return failure
 
 
 def _run_job(cell: Cell) -> object | None:
