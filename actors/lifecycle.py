@@ -129,6 +129,8 @@ async def _starting(cell: Cell) -> None:
     ties.work = None
     if ties.ending is not None and not ties.ending.restart:
         ties.ending.error = error
+        cell.phase = STOPPING
+        await _tear_down(cell, ties.ending)  # children that waited for its restart
         die(cell, ties.ending.final_exit())
         return
     ending, ties.ending = ties.ending, None
@@ -314,10 +316,12 @@ async def _halting(cell: Cell, ending: Ending) -> None:
     _drop_instance(cell, ending.cause)
     ties = cell.tied()
     ties.work = None
-    cell.phase = HALTED
-    if not ending.restart:
+    if not ending.restart:  # it was asked to stop meanwhile: the children that waited for its restart end too
+        cell.phase = STOPPING
+        await _tear_down(cell, ending)
         die(cell, ending.final_exit())
         return
+    cell.phase = HALTED
     ties.ending = None
     started, ties.started = ties.started, None
     ending.is_over()

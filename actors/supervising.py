@@ -142,7 +142,7 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         return
     cell.state = CLOSED
     cell.tied().escaped = cause
-    order = family.in_start_order() if family.policy.strategy != "one_for_one" else [cell]
+    order = [child for child in family.in_start_order() if not _is_new(child)] if family.policy.strategy != "one_for_one" else [cell]
     targets = affected(family.policy.strategy, order, cell)
     if family.regroup is not None and family.policy.strategy != "one_for_one":
         family.regroup.abandon()  # what it had still to do is part of this one
@@ -266,8 +266,17 @@ async def _take_down_and_start(family: Family, regroup: Regroup) -> BaseExceptio
     return ActorStartEnded() if origin.phase == GONE else None
 
 
+def _is_new(cell: Cell) -> bool:
+    """Whether it starts right now on somebody's behalf, who waits for that: such a child is left out when its group restarts."""
+    if cell.phase != STARTING:
+        return False
+    return cell.losses is None or not cell.losses.restarts or (cell.parent is not None and cell.parent.phase != UP)
+
+
 def _missing_places(family: Family, failed_cell: Cell) -> list[int]:
-    """Static children that ended before and come back with the restart of their group."""
+    """Static children that ended before and come back with the restart of their group. A parent that starts sees to that itself."""
+    if family.parent.phase != UP:
+        return []
     first = 0
     if family.policy.strategy == "rest_for_one":
         if not family.is_static(failed_cell):
@@ -366,12 +375,15 @@ def resume_children(cell: Cell) -> None:
 
 
 @protected
-def start_failed(cell: Cell, error: BaseException) -> StartFailed:
-    """A first start has failed: the actor leaves nothing, and its starter gets the error."""
+def start_failed(cell: Cell, error: BaseException, *, again: bool = False) -> StartFailed:
+    """A first start has failed: the actor leaves nothing, and its starter gets the error. One that starts *again* keeps its mailbox."""
     reason = StartFailed(cell.path, describe_cause(error))
     reason.__cause__ = error
-    if cell.phase != GONE:
-        die(cell, Exit("failed", error), announce=False)
+    if cell.phase != GONE and not again:
+        if cell.ties is not None and cell.ties.family is not None and cell.ties.family.children:
+            request_stop(cell)
+        else:
+            die(cell, Exit("failed", error), announce=False)
     return reason
 
 
