@@ -7,7 +7,7 @@ delays nothing, since its own code has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import trio
@@ -235,14 +235,8 @@ async def _take_down_and_start(family: Family, regroup: Regroup) -> BaseExceptio
         finally:
             if alarm is not None:
                 alarm.cancel()
-    for index in missing:
-        spec, placed = family.places[index]
-        if placed is None or placed.phase == GONE:
-            fresh = dispatcher.new_cell(spec, family.parent, family.free_name(spec))
-            family.children[fresh.name] = fresh
-            family.replace(index, fresh)
     failure: tuple[Cell, BaseException] | None = None
-    for cell in family.in_start_order() if missing else regroup.targets:
+    for cell in _in_turn(family, missing) if missing else regroup.targets:
         if cell.phase == HALTED:
             cell.lost().restarts += 1
         elif cell.phase != STARTING or (cell.ties is not None and cell.ties.started is not None):
@@ -264,6 +258,19 @@ async def _take_down_and_start(family: Family, regroup: Regroup) -> BaseExceptio
     if failure is not None:
         return failure[1]
     return ActorStartEnded() if origin.phase == GONE else None
+
+
+def _in_turn(family: Family, missing: Sequence[int]) -> Iterator[Cell]:
+    """All children in start order. One that is missing is made when its turn comes: if one before it fails, it is still missing."""
+    for index in range(len(family.places)):
+        spec, placed = family.places[index]
+        if index in missing and (placed is None or placed.phase == GONE):
+            placed = family.parent.dispatcher.new_cell(spec, family.parent, family.free_name(spec))
+            family.children[placed.name] = placed
+            family.replace(index, placed)
+        if placed is not None:
+            yield placed
+    yield from family.dynamic()
 
 
 def _is_new(cell: Cell) -> bool:
