@@ -43,7 +43,11 @@ RUN_CANCELLED: Final = object()
 
 @protected
 def turn(cell: Cell) -> object | None:
-    """Handles messages of *cell* until its share is over, nothing waits, or the handler is suspended."""
+    """
+    Handles messages of *cell* until its share is over, nothing waits, or the handler is suspended.
+
+    The last message stays in `cell.hand` for the worker, who may have to name it, and takes it out.
+    """
     if cell.held is not None:
         trap = _go_on(cell)
         if trap is not None or cell.state != RUNNING:
@@ -105,7 +109,6 @@ def turn(cell: Cell) -> object | None:
             instance = cell.instance
             table = cell.table
     cell.handled += handled
-    cell.hand = None
     if queue:
         cell.state = READY
         cell.dispatcher.ready.append(cell)
@@ -291,6 +294,8 @@ def is_doomed(cell: Cell) -> bool:
 @protected
 def block(cell: Cell) -> None:
     """Too many handlers are suspended: the coroutine in `cell.held` starts when one of them has ended."""
+    if cell.attention and cell.ties is not None and cell.ties.waiters:
+        admit(cell)
     cell.state = BLOCKED
     cell.dispatcher.block(cell)
 
