@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from .cell import Cell
     from .envelopes import Ask
 
-R_contra = TypeVar("R_contra", contravariant=True)
+R = TypeVar("R")
 
 protected = trio.lowlevel.enable_ki_protection
 
 
-class Reply(Generic[R_contra]):
+class Reply(Generic[R]):
     """
     The reply that an actor owes, made by `context.defer(command)`.
 
@@ -41,7 +41,7 @@ class Reply(Generic[R_contra]):
         self._sent = False
 
     @protected
-    def send(self, value: R_contra) -> None:
+    def send(self, value: R) -> None:
         """Answers with *value*."""
         ask = self._take()
         if ask is not None:
