@@ -84,7 +84,7 @@ class Dispatcher:
         self.ready = policy.new_ready_queue()
         self.turn_length = policy.turn_max
         self.deques: list[deque[Any]] = []
-        self.alarms = Alarms(trio.current_time)
+        self.alarms = Alarms(trio.lowlevel.current_clock().current_time)
         self.log = log
         self.is_awake = False
         self.is_full = False
@@ -210,6 +210,8 @@ class Dispatcher:
         status = getattr(task, "_cancel_status", None)
         ready = self.ready
         clock = self.policy.clock
+        slice_seconds = self.policy.slice_seconds
+        turn_max = self.policy.turn_max
         while True:
             if not me.has_baton:
                 if len(self._parked) >= PARKED_MAX:
@@ -220,7 +222,7 @@ class Dispatcher:
             self._task = task
             self._cancel_status = status
             last = clock()
-            self.slice_end = last + self.policy.slice_seconds
+            self.slice_end = last + slice_seconds
             while ready:
                 cell = ready.popleft()
                 cell.state = RUNNING
@@ -238,18 +240,18 @@ class Dispatcher:
                     break
                 took = now - last
                 last = now
-                if took > self.policy.slice_seconds:
+                if took > slice_seconds:
                     self.turn_length = max(1, self.turn_length // 4)
                     if took > self.slow_handler:
                         self.report_slow(cell, took)
-                elif self.turn_length < self.policy.turn_max:
-                    self.turn_length *= 2
+                elif self.turn_length < turn_max:
+                    self.turn_length = min(self.turn_length * 2, turn_max)
                 if now >= self.slice_end:
                     if self.blocked:
                         self._start_blocked()
                     await self._let_trio_run()
                     last = clock()
-                    self.slice_end = last + self.policy.slice_seconds
+                    self.slice_end = last + slice_seconds
             else:
                 if self.blocked and not self.is_full:
                     self._start_blocked()

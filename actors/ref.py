@@ -19,7 +19,7 @@ from .cell import IDLE, READY
 from .door import put_nowait
 from .envelopes import Ask
 from .resolving import resolve
-from .sending import answer, ask_in_place, ask_with_envelope, spend_credit, tell_with_room
+from .sending import answer, ask_in_place, check_timeout, post, spend_credit, tell_with_room
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -77,8 +77,8 @@ class ActorRef(Generic[M_contra]):
                 queue.append(message)
                 cell.accepted += 1
                 return
-        elif cell.state == IDLE and dispatcher.deques and cell.pool is dispatcher.deques:
-            cell.queue = queue = dispatcher.deques.pop()
+        elif cell.state == IDLE and cell.pool:
+            cell.queue = queue = cell.pool.pop()
             queue.append(message)
             cell.accepted += 1
             cell.state = READY
@@ -103,9 +103,9 @@ class ActorRef(Generic[M_contra]):
                 queue.append(message)
                 cell.accepted += 1
                 return
-        elif cell.state == IDLE and cell.dispatcher.deques and cell.pool is cell.dispatcher.deques:
+        elif cell.state == IDLE and cell.pool:
+            cell.queue = queue = cell.pool.pop()
             dispatcher = cell.dispatcher
-            cell.queue = queue = dispatcher.deques.pop()
             queue.append(message)
             cell.accepted += 1
             cell.state = READY
@@ -136,21 +136,24 @@ class ActorRef(Generic[M_contra]):
             MailboxFull: The message lost its slot in a mailbox that drops the oldest.
             ValueError: The timeout is negative or no number.
         """
+        if timeout is not None:
+            check_timeout(timeout)
         cell = self._cell
-        if cell.state == IDLE and timeout is None:
+        dispatcher = cell.dispatcher
+        dispatcher.credit = credit = dispatcher.credit - 1
+        if credit < 0:
+            await spend_credit(dispatcher)
+        if cell.state == IDLE:
             handler = cell.plain.get(type(message))
             if handler is not None:
-                dispatcher = cell.dispatcher
-                dispatcher.credit = credit = dispatcher.credit - 1
-                if credit >= 0:
-                    contextvars = cell.contextvars
-                    if contextvars is not None:
-                        reply = contextvars.run(ask_in_place, cell, handler, message)
-                        if type(reply) is not Ask:
-                            return reply  # type: ignore[no-any-return]  # what the handler returned
-                        return await answer(reply, None)  # type: ignore[no-any-return]
-        result: R = await ask_with_envelope(cell, message, timeout)
-        return result
+                contextvars = cell.contextvars
+                if contextvars is None:
+                    contextvars = dispatcher.contextvars_of(cell)
+                reply = contextvars.run(ask_in_place, cell, handler, message)
+                if type(reply) is not Ask:
+                    return reply  # type: ignore[no-any-return]  # what the handler returned
+                return await answer(reply, timeout)  # type: ignore[no-any-return]
+        return await answer(post(cell, message), timeout)  # type: ignore[no-any-return]
 
     # What it is
 

@@ -43,6 +43,9 @@ class _PriorityPool:
     def __init__(self, mailbox: Priority) -> None:
         self._mailbox = mailbox
 
+    def __bool__(self) -> bool:
+        return False  # none is ready: the hot path of `tell` leaves them to `door.enqueue`
+
     def pop(self) -> PriorityQueue:
         return self._mailbox.new_queue()
 

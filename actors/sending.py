@@ -15,7 +15,7 @@ from .envelopes import Ask, Sender
 from .errors import AskStopped
 from .lifecycle import let_go
 from .table import Handler
-from .turn import COROUTINE, handler_failed, kind_of
+from .turn import COROUTINE, handler_failed
 from .waiting import can_hold, pause, wait
 
 if TYPE_CHECKING:
@@ -131,36 +131,29 @@ def _in_hand(cell: Cell, message: Any) -> Ask:
     return ask
 
 
-@protected
-async def ask_with_envelope(cell: Cell, message: Any, timeout: float | None) -> Any:
-    """Asks, by whichever way is open."""
-    dispatcher = cell.dispatcher
-    if timeout is None:
-        timeout = dispatcher.ask_timeout
-    elif isinstance(timeout, bool) or not timeout >= 0:
+def check_timeout(timeout: float) -> None:
+    """Refuses what is no time to wait."""
+    if isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(f"timeout must be seconds, at least 0, or math.inf for ever, not {timeout!r}.")
-    dispatcher.credit -= 1
-    if dispatcher.credit < 0:
-        await spend_credit(dispatcher)
+
+
+@protected
+def post(cell: Cell, message: Any) -> Ask:
+    """Queues an ask, or has it wait for room. Raises AskStopped if nothing is taken any more, and Deadlock."""
     asker = asking_cell()
-    refuse_circle(asker, cell)  # after others may have run, who may wait for this one by now
-    if cell.state == IDLE:
-        handler = cell.plain.get(kind_of(message))
-        if handler is not None:
-            reply = dispatcher.contextvars_of(cell).run(ask_in_place, cell, handler, message)
-            return reply if type(reply) is not Ask else await answer(reply, timeout)
+    refuse_circle(asker, cell)
     ask = Ask(message, cell, asker)
     if has_room(cell):
         enqueue(cell, ask)
         ask.place = "queue"
         if cell.state == BLOCKED and asker is not None:
-            dispatcher.unblock(cell)
+            cell.dispatcher.unblock(cell)
     elif cell.limit < 0 or cell.state == DEAD:
         refuse(cell, ask)
         raise AskStopped(cell.path, message_type(message))
     else:
         _wait_at_the_door(cell, ask, asker)
-    return await answer(ask, timeout)
+    return ask
 
 
 @protected
