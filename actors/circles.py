@@ -3,7 +3,8 @@ Who waits for whom, and whether one more waiting would close a circle.
 
 An edge leads from an actor in a turn to the actor that it awaits: by an ask, a tell that waits for room, a spawn, start,
 restart or stop. The held handler's edge is `cell.pending`, those of tasks in the handler's own nurseries are
-`ties.edges`. Background tasks have none: their waiting holds up no turn.
+`ties.edges`. Background tasks have none: their waiting holds up no turn. An actor that starts awaits the static child whose
+turn it is, one that is taken down all its children.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 
 import trio
 
-from .cell import CURRENT, DRIVEN, RUNNING, Cell
+from .cell import CLOSED, CURRENT, DRIVEN, HALTED, HALTING, RUNNING, STARTING, STOPPING, Cell
 from .errors import Deadlock
 
 
@@ -43,7 +44,7 @@ def refuse_circle(asker: Cell | None, target: Cell) -> None:
         return
     if asker is target:
         raise Deadlock((asker.path, asker.path))
-    if target.pending is None and (target.ties is None or not target.ties.edges):
+    if target.pending is None and target.state != CLOSED and (target.ties is None or not target.ties.edges):
         return
     came_from: dict[Cell, Cell] = {}
     open_ends = [target]
@@ -66,10 +67,18 @@ def _awaited(cell: Cell) -> Iterator[Cell]:
     pending = cell.pending
     if pending is not None and pending.target is not None and not pending.done:
         yield from _targets(pending)
-    if cell.ties is not None and cell.ties.edges:
-        for edge in cell.ties.edges:
-            if not edge.done:
-                yield from _targets(edge)
+    ties = cell.ties
+    if ties is None:
+        return
+    for edge in ties.edges or ():
+        if not edge.done:
+            yield from _targets(edge)
+    if cell.state != CLOSED or ties.family is None:
+        return
+    if cell.phase == STARTING:
+        yield from (child for child in ties.family.static() if child.phase == STARTING)
+    elif cell.phase in (HALTING, STOPPING):
+        yield from (child for child in ties.family.children.values() if child.phase != HALTED)
 
 
 def _targets(pending: object) -> Iterator[Cell]:
