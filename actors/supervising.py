@@ -124,6 +124,10 @@ def _leave_to_parent(cell: Cell, family: Family, error: BaseException, passed_on
 
 
 def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> None:
+    if family.parent.phase not in (STARTING, UP):  # which is taken down, and takes this one down when its turn comes
+        cell.state = CLOSED
+        cell.tied().escaped = cause
+        return
     dispatcher = cell.dispatcher
     now = dispatcher.now()
     family.causes.append(cause)
