@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .envelopes import Sender
     from .family import Family
     from .jobs import Job
-    from .pending import Pending, Procedure
+    from .pending import Pending
     from .ref import ActorRef
     from .runtime import Runtime
     from .table import HandlerTable
@@ -115,7 +115,6 @@ class Ties:
         "waiters",
         "watchers",
         "watching",
-        "work",
     )
 
     def __init__(self) -> None:
@@ -144,7 +143,6 @@ class Ties:
         self.waiters: dict[Ask | Sender, None] | None = None  # senders that wait for room, first come first served
         self.watchers: dict[Cell, None] | None = None
         self.watching: dict[Cell, Any] | None = None  # the watched, with the notice of their death once it is queued
-        self.work: Procedure | None = None  # its start, halt or stop, while under way
 
 
 class Cell:

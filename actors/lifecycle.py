@@ -75,7 +75,7 @@ def start(cell: Cell) -> Pending | None:
         return None
     ties = cell.tied()
     started = ties.started = Pending(cell)
-    ties.work = begin(_starting(cell))
+    begin(_starting(cell))
     return started
 
 
@@ -113,7 +113,6 @@ async def _starting(cell: Cell) -> None:
         error, ties.failure = ties.failure, None
     if error is None and ties.ending is None:
         came_up(cell)
-        ties.work = None
         started, ties.started = ties.started, None
         if started is not None:
             started.settle()
@@ -126,7 +125,6 @@ async def _starting(cell: Cell) -> None:
     await _tear_down(cell, Ending(SHUTDOWN, restart=again))
     _drop_instance(cell, error)
     cell.phase = HALTED
-    ties.work = None
     if ties.ending is not None and not ties.ending.restart:
         ties.ending.error = error
         cell.phase = STOPPING
@@ -248,12 +246,17 @@ def _begin(cell: Cell, ending: Ending) -> None:
         ties.escaped = None
         begin_ending(cell)
     elif cell.phase == STARTING:
-        family = ties.family
-        for child in [] if family is None else list(family.children.values()):
-            if child.phase == STARTING:
-                request_stop(child)
+        if ties.family is not None:
+            begin(_stop_those_that_start(ties.family))
     else:
         cell.attend()
+
+
+async def _stop_those_that_start(family: Family) -> None:
+    """A step of its own, so that the stop of a tree that starts goes down without a stack as deep as the tree."""
+    for child in list(family.children.values()):
+        if child.phase == STARTING:
+            request_stop(child)
 
 
 @protected
@@ -293,7 +296,7 @@ def begin_ending(cell: Cell) -> None:
     ending.begun = True
     cell.state = CLOSED
     cell.attention = False
-    ties.work = begin(_halting(cell, ending) if ending.restart else _stopping(cell, ending))
+    begin(_halting(cell, ending) if ending.restart else _stopping(cell, ending))
 
 
 async def _stopping(cell: Cell, ending: Ending) -> None:
@@ -315,7 +318,6 @@ async def _halting(cell: Cell, ending: Ending) -> None:
             await _last_hook(cell, ending, "on_restart", ending.cause)
     _drop_instance(cell, ending.cause)
     ties = cell.tied()
-    ties.work = None
     if not ending.restart:  # it was asked to stop meanwhile: the children that waited for its restart end too
         cell.phase = STOPPING
         await _tear_down(cell, ending)

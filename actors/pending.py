@@ -9,6 +9,8 @@ makes it ready.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -73,22 +75,49 @@ class Pending:
         return self.result()
 
 
+class _Agenda(threading.local):
+    """The procedures of this thread that can go on, and whether one of them runs."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Procedure] = deque()
+        self.is_running = False
+
+
+_AGENDA = _Agenda()
+
+
 class Procedure:
     """
     Several steps of the runtime, written as a coroutine that awaits nothing but `Pending`s.
 
-    It runs on whichever stack settles what it waits for: a task an actor would cost more than the actor. It must not fail:
-    what can fail (hooks, factories) arrives as the error of a `Pending` and is handled in the procedure.
+    It runs on the stack that settles what it waits for: a task an actor would cost more than the actor. If that is the stack of
+    another procedure, it runs when that one waits: a tree that is a thousand levels deep starts and stops without a stack that
+    deep. It must not fail: what can fail (hooks, factories) arrives as the error of a `Pending` and is handled in the procedure.
     """
 
-    __slots__ = ("_steps", "_waits_for")
+    __slots__ = ("_steps", "_waits_for", "is_abandoned")
 
     def __init__(self, steps: Coroutine[Any, Any, None]) -> None:
         self._steps = steps
         self._waits_for: Pending | None = None
+        self.is_abandoned = False
 
     def advance(self) -> None:
-        """Runs up to the next `Pending` that is not settled."""
+        """Runs up to the next `Pending` that is not settled: now, or as soon as no other procedure runs."""
+        agenda = _AGENDA
+        agenda.ready.append(self)
+        if agenda.is_running:
+            return
+        agenda.is_running = True
+        try:
+            while agenda.ready:
+                agenda.ready.popleft()._step()
+        finally:
+            agenda.is_running = False
+
+    def _step(self) -> None:
+        if self.is_abandoned:
+            return
         try:
             pending = self._steps.send(None)
         except StopIteration:
@@ -100,14 +129,15 @@ class Procedure:
 
     def abandon(self) -> None:
         """Ends it where it waits. What it waited for stays as it is."""
+        self.is_abandoned = True
         if self._waits_for is not None:
             self._waits_for.procedure = None
             self._waits_for = None
-            self._steps.close()
+        self._steps.close()
 
 
 def begin(steps: Coroutine[Any, Any, None]) -> Procedure:
-    """Makes a procedure and runs it up to its first wait."""
+    """Makes a procedure and has it run up to its first wait."""
     procedure = Procedure(steps)
     procedure.advance()
     return procedure
