@@ -243,9 +243,11 @@ class Dispatcher:
                 if took > slice_seconds:
                     self.turn_length = max(1, self.turn_length // 4)
                     if took > self.slow_handler:
-                        self.report_slow(cell, took)
+                        self.report_slow(cell, cell.hand, took)
                 elif self.turn_length < turn_max:
                     self.turn_length = min(self.turn_length * 2, turn_max)
+                if cell.held is None:
+                    cell.hand = None
                 if now >= self.slice_end:
                     if self.blocked:
                         self._start_blocked()
@@ -285,6 +287,7 @@ class Dispatcher:
             self.wake()
         assert cell.held is not None
         assert cell.contextvars is not None
+        item = cell.hand
         began = self.now()
         try:
             if trap is CUT:
@@ -304,7 +307,7 @@ class Dispatcher:
         else:
             self._let_go_of(me, cell, value, None)
         if self.now() - began > self.slow_handler:
-            self.report_slow(cell, self.now() - began)
+            self.report_slow(cell, item, self.now() - began)
 
     def _let_go_of(self, me: Worker, cell: Cell, value: Any, error: BaseException | None) -> None:
         me.cell = None
@@ -317,8 +320,8 @@ class Dispatcher:
 
     # What the runtime adds
 
-    def report_slow(self, cell: Cell, seconds: float) -> None:
-        """A handler of *cell* took *seconds*."""
+    def report_slow(self, cell: Cell, item: Any, seconds: float) -> None:
+        """A handler or hook of *cell* took *seconds* for *item*."""
         raise NotImplementedError
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from ..mailbox import Envelope, Fifo, Priority, PriorityQueue
+from ..mailbox import Envelope, Fifo, Priority, PriorityQueue, message_type
 from ..registry import Address
 from ..supervision import ChildSpec, Directive
 from . import supervising
@@ -26,6 +26,7 @@ from .dispatcher import Dispatcher
 from .door import sweep
 from .errors import ForeignRef
 from .family import Family
+from .jobs import Job
 from .life_facts import DeadLetter, DeadLetterReason, SlowHandler
 from .policy import Policy
 from .ref import ActorRef
@@ -218,8 +219,8 @@ class Runtime(Dispatcher):
         if self.failure_log.says_in_full(directive):
             self.log.error("%s failed: %s", cell.path, directive, exc_info=error)
 
-    def report_slow(self, cell: Cell, seconds: float) -> None:
-        """A handler took longer than `slow_handler`."""
-        kind = type(cell.hand.message if isinstance(cell.hand, Envelope) else cell.hand).__name__
+    def report_slow(self, cell: Cell, item: Any, seconds: float) -> None:
+        """A handler or hook took longer than `slow_handler`. Of one that raised in its first step, the item is None."""
+        kind = "unknown" if item is None else item.call.__name__ if isinstance(item, Job) else message_type(getattr(item, "item", item))
         self.log.warning("slow handler: %s took %.3f s for %s", cell.path, seconds, kind)
         self.report(SlowHandler, cell, kind, seconds)

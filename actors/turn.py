@@ -315,13 +315,15 @@ def ended(cell: Cell, value: Any, error: BaseException | None) -> None:
             error = raised
     if error is not None:
         handler_failed(cell, error)
-    elif cell.state == RUNNING:
-        let_go(cell)
+    else:
+        cell.hand = None
+        if cell.state == RUNNING:
+            let_go(cell)
 
 
 def _finish(cell: Cell, value: Any) -> None:
-    """The handler returned: its message is accounted for, and answered if it was asked."""
-    item, cell.hand = cell.hand, None
+    """The handler returned: its message is accounted for, and answered if it was asked. The worker takes it out of the hand."""
+    item = cell.hand
     if isinstance(item, Job):
         cell.state = CLOSED
         item.settle(value)
