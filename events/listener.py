@@ -46,7 +46,7 @@ class Facts(Generic[T]):
         self.path = f"subscription-{next(_NUMBERS)}"
         self._stream = stream
         self._options = (fact_type, where, on_full, capacity)
-        Subscription(self, fact_type, where, on_full, capacity)  # refuses bad options here, not at the block
+        self._subscription = Subscription(self, fact_type, where, on_full, capacity)  # refuses bad options here, not at the block
         self._facts: deque[tuple[Subscription, T]] = deque()
         self._error: BaseException | None = None
         self._is_over = False
@@ -55,17 +55,18 @@ class Facts(Generic[T]):
     @property
     def dropped(self) -> int:
         """How many facts it was too slow for."""
-        return sum(subscription.dropped for subscription in self.subscriptions.values() if subscription is not None)
+        return self._subscription.dropped
 
     @protected
     async def __aenter__(self) -> Self:
         await trio.lowlevel.checkpoint()
-        self._stream.subscribe(self, *self._options)
+        self._stream.listen(self, *self._options)
+        self._subscription = self.subscriptions.get(self._options[0]) or self._subscription
         return self
 
     @protected
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._stream.remove(self)
+        self._stream.ignore(self)
         self.end()
 
     def __aiter__(self) -> Self:
@@ -73,6 +74,7 @@ class Facts(Generic[T]):
 
     @protected
     async def __anext__(self) -> T:
+        await trio.lowlevel.checkpoint_if_cancelled()
         while not self._facts:
             if self._error is not None:
                 raise self._error
@@ -102,6 +104,7 @@ class Facts(Generic[T]):
         self._facts.popleft()
 
     def fail(self, error: BaseException) -> None:
-        """The iteration raises *error* when it has given what waits."""
+        """The subscription is over: the iteration raises *error* when it has given what waits, so what it gave has no gaps."""
+        self._stream.ignore(self)
         self._error = error
         self._wakeup.unpark_all()

@@ -21,8 +21,9 @@ from ..actors.handles import handles
 from ..actors.life_facts import DeadLetter
 from ..actors.lifecycle import let_go
 from ..actors.stream import OnFullFacts
+from ..supervision import Exit
 from .immutable import check_immutable
-from .subscription import ActorSubscriber, FactDropped, Subscriber, Subscription
+from .subscription import ActorSubscriber, FactDropped, Listener, Subscriber, Subscription
 
 protected = trio.lowlevel.enable_ki_protection
 
@@ -52,6 +53,8 @@ class EventStream(Actor[Publication]):
 
     _by_class: dict[type[Any], dict[Subscriber, Subscription]] = field(factory=dict[type[Any], dict[Subscriber, Subscription]], init=False)
     _actors: dict[Cell, ActorSubscriber] = field(factory=dict[Cell, ActorSubscriber], init=False)
+    _listeners: dict[Listener, None] = field(factory=dict[Listener, None], init=False)
+    _is_over: bool = field(default=False, init=False)
     # Invariant: a cached route holds what _by_class says; every change clears the cache.
     _routes: dict[type[Any], tuple[tuple[Subscription, ...], ...]] = field(
         factory=dict[type[Any], tuple[tuple[Subscription, ...], ...]], init=False
@@ -120,8 +123,9 @@ class EventStream(Actor[Publication]):
                     except Exception as error:  # noqa: BLE001  # the subscriber's own filter: it fails, the publisher notices nothing
                         subscriber.fail(error)
                         continue
-                if not subscription.offer(fact) and not isinstance(fact, NEVER_SAID):
-                    self._say_dropped(subscription)
+                dropped = subscription.offer(fact)
+                if dropped and not isinstance(fact, NEVER_SAID):
+                    self._say_dropped(subscription, dropped)
                 break
 
     # Subscribing
@@ -149,6 +153,32 @@ class EventStream(Actor[Publication]):
             self.unsubscribe(subscriber, fact_type)
 
     @protected
+    def listen(
+        self, listener: Listener, fact_type: type[Any], where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int
+    ) -> None:
+        """Subscribes code outside of actors, which is told when the stream ends."""
+        if self._is_over:
+            listener.end()
+            return
+        self.subscribe(listener, fact_type, where, on_full, capacity)
+        self._listeners[listener] = None
+
+    @protected
+    def ignore(self, listener: Listener) -> None:
+        """That code wants no more facts."""
+        if listener in self._listeners:
+            del self._listeners[listener]
+            self.remove(listener)
+
+    @protected
+    def on_stop(self, reason: Exit) -> None:  # noqa: ARG002
+        """Everything else is down: no more facts come."""
+        self._is_over = True
+        for listener in list(self._listeners):
+            self.ignore(listener)
+            listener.end()
+
+    @protected
     def subscribe(
         self,
         subscriber: Subscriber,
@@ -158,14 +188,12 @@ class EventStream(Actor[Publication]):
         capacity: int,
     ) -> None:
         """From the next fact on. What was said for subclasses is forgotten; of the same class, only the options change."""
-        subscription = Subscription(subscriber, fact_type, where, on_full, capacity)
-        subscription.began = self.facts
-        before = subscriber.subscriptions.get(fact_type)
-        if before is not None:
-            subscription.waiting = before.waiting
-            for delivery in before.waiting:
-                if hasattr(delivery, "subscription"):
-                    delivery.subscription = subscription
+        subscription = subscriber.subscriptions.get(fact_type)
+        if subscription is None:
+            subscription = Subscription(subscriber, fact_type, where, on_full, capacity)
+            subscription.began = self.facts
+        else:
+            subscription.set_options(where, on_full, capacity)
         self._forget_below(subscriber, fact_type)
         subscriber.subscriptions[fact_type] = subscription
         self._by_class.setdefault(fact_type, {})[subscriber] = subscription
@@ -217,8 +245,8 @@ class EventStream(Actor[Publication]):
 
     # What is lost
 
-    def _say_dropped(self, subscription: Subscription) -> None:
-        subscription.unsaid += 1
+    def _say_dropped(self, subscription: Subscription, dropped: int) -> None:
+        subscription.unsaid += dropped
         if subscription.saying:
             return
         now = self._cell.dispatcher.now()

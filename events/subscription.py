@@ -59,6 +59,13 @@ class Subscriber(Protocol):
         """Its filter raised, or its subscription is full and says fail."""
 
 
+class Listener(Subscriber, Protocol):
+    """Code outside of actors that takes facts."""
+
+    def end(self) -> None:
+        """No more facts come: the stream has ended."""
+
+
 class Subscription:
     """What one subscriber wants of one class of facts."""
 
@@ -69,6 +76,18 @@ class Subscription:
     ) -> None:
         if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"subscribe() takes a class of facts, not {fact_type!r}.")
+        self.subscriber = subscriber
+        self.fact_type = fact_type
+        self.set_options(where, on_full, capacity)
+        self.began = 0  # the number of the last fact before it
+        self.waiting: deque[Any] = deque()
+        self.dropped = 0
+        self.unsaid = 0
+        self.saying = False
+        self.last_said = -1.0
+
+    def set_options(self, where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int) -> None:
+        """Takes new options. What waits stays, and its losses are said as before. Raises TypeError, ValueError."""
         if where is not None and not callable(where):
             raise TypeError(f"where must be a function from a fact to a bool, not {where!r}.")
         if on_full not in get_args(OnFullFacts):
@@ -77,32 +96,27 @@ class Subscription:
             raise TypeError(f"capacity must be an int, not {capacity!r}.")
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}.")
-        self.subscriber = subscriber
-        self.fact_type = fact_type
         self.where = where
         self.on_full: OnFullFacts = on_full
         self.capacity = 1 if on_full == "latest" else capacity
-        self.began = 0  # the number of the last fact before it
-        self.waiting: deque[Any] = deque()
-        self.dropped = 0
-        self.unsaid = 0
-        self.saying = False
-        self.last_said = -1.0
 
-    def offer(self, fact: object) -> bool:
-        """Queues *fact*, or does what `on_full` says. Returns False when a fact was dropped for it."""
+    def offer(self, fact: object) -> int:
+        """Queues *fact*, or does what `on_full` says. Returns how many facts were dropped for it."""
         if len(self.waiting) < self.capacity:
             self.subscriber.take(self, fact)
-            return True
-        self.dropped += 1
+            return 0
         if self.on_full == "drop_newest":
-            return False
-        if self.on_full == "fail":
+            dropped = 1
+        elif self.on_full == "fail":
+            dropped = 1
             self.subscriber.fail(SubscriptionFull(self.subscriber.path, self.fact_type.__name__, self.capacity))
-            return False
-        self.subscriber.drop_oldest(self)
-        self.subscriber.take(self, fact)
-        return False
+        else:
+            dropped = len(self.waiting) - self.capacity + 1  # more than one, if the capacity was lowered
+            for _ in range(dropped):
+                self.subscriber.drop_oldest(self)
+            self.subscriber.take(self, fact)
+        self.dropped += dropped
+        return dropped
 
     @trio.lowlevel.disable_ki_protection
     def wants(self, fact: object) -> bool:

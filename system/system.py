@@ -44,7 +44,6 @@ class System:
     def __init__(self, runtime: Runtime, name: str, shutdown_timeout: float) -> None:
         self._runtime = runtime
         self._shutdown_timeout = shutdown_timeout
-        self._listeners: set[Facts[Any]] = set()
         self._killed = False
         self.name = name
 
@@ -173,10 +172,7 @@ class System:
         capacity: int = 1000,
     ) -> Facts[T]:
         """Facts for code that is no actor: ``async with system.subscribe(OrderPlaced) as facts: async for fact in facts: ...``."""
-        facts = Facts(self._stream, fact_type, where, on_full, capacity)
-        self._listeners = {listener for listener in self._listeners if listener.subscriptions}
-        self._listeners.add(facts)
-        return facts
+        return Facts(self._stream, fact_type, where, on_full, capacity)
 
     @property
     def _stream(self) -> EventStream:
@@ -222,8 +218,6 @@ class System:
                         self._kill()
         if alarm is not None:
             alarm.cancel()
-        for listener in self._listeners:
-            listener.end()
         runtime.dead_letter_log.sum_up()
         runtime.failure_log.sum_up()
 
