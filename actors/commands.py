@@ -108,6 +108,8 @@ async def restart(cell: Cell) -> None:
     """
     if cell.phase != UP or (cell.ties is not None and (cell.ties.ending is not None or cell.ties.escaped is not None)):
         raise ActorGone(cell.path, "restart")
+    if cell.parent is None or cell.parent.phase not in (STARTING, UP):  # which is taken down, and this one with it
+        raise ActorGone(cell.path, "restart")
     if _is_own_or_above(cell):
         restart_by_hand(cell)
         return
