@@ -94,6 +94,15 @@ class Forwarded(Ask):
         copies.pop(self, None)
         return not (error is not None and copies) and self.origin.settle(value, error)
 
+    def drop(self) -> None:
+        """It is not passed on after all. If no other copy is, the router answers with its own end."""
+        self.done = True
+        copies = self.origin.copies
+        assert copies is not None
+        copies.pop(self, None)
+        if not copies:
+            self.origin.place = "hand"
+
 
 class Sender(Pending):
     """A sender of a told message, waiting for room. The message is not accepted yet."""
