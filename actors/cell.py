@@ -346,6 +346,10 @@ class Cell:
             if ties is not None and ties.waiters is not None:
                 ties.waiters.pop(ask, None)
             ask.place = "over"
+        elif place == "deferred":  # it was handled; nobody waits for the reply that is owed
+            ties = self.ties
+            if ties is not None and ties.deferred is not None:
+                ties.deferred.pop(ask, None)
 
 
 def _class_of(instance: object) -> Any:
