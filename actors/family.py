@@ -3,7 +3,7 @@ The children of one actor: who lives, in which order they were started, and how 
 
 Static children are those of the parent's spec: they keep their place when they are dead, and come back with their group.
 Dynamic ones were spawned; one of them that dies is forgotten. Data only: what happens to children is decided in
-`supervising.py` and done in `lifecycle.py`.
+`supervising.py` and done in `starting.py` and `stopping.py`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from ..actors.cell import DEAD, IDLE, RUNNING, Cell
 from ..actors.door import enqueue, has_room
 from ..actors.handles import handles
 from ..actors.life_facts import DeadLetter
-from ..actors.lifecycle import let_go
+from ..actors.starting import let_go
 from ..actors.stream import OnFullFacts
 from ..supervision import Exit
 from .immutable import check_immutable

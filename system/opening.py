@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import trio
 
-from ..actors import commands
+from ..actors import spawning
 from ..actors.policy import Policy
 from ..actors.runtime import Runtime
 from ..actors.spec import ActorSpec, actor
@@ -152,12 +152,12 @@ async def _run_workers(runtime: Runtime, task_status: trio.TaskStatus[None]) -> 
 async def _start_guardians(runtime: Runtime, root: ActorSpec[Any] | None) -> None:
     """`/system` with the stream, then `/user` with the root. What a root that does not start raises comes out."""
     events: ActorSpec[Any] = actor(EventStream, name="events")
-    system = await commands.spawn(runtime.root, _guardian("system", events))
+    system = await spawning.spawn(runtime.root, _guardian("system", events))
     family = system.tied().family
     assert family is not None
     runtime.stream = family.children["events"].instance
     try:
-        runtime.guardian = await commands.spawn(runtime.root, _guardian("user", root))
+        runtime.guardian = await spawning.spawn(runtime.root, _guardian("user", root))
     except StartFailed as failed:
         if isinstance(failed.__cause__, StartFailed):  # the guardian did not start because the root did not
             raise failed.__cause__ from failed.__cause__.__cause__

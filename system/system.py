@@ -8,15 +8,15 @@ from typing import Any, Final, TypeVar, final
 
 import trio
 
-from ..actors import commands
+from ..actors import commands, spawning
 from ..actors.cell import GONE, Cell
 from ..actors.context import own_cell
 from ..actors.directory import Registry
-from ..actors.lifecycle import death_of, out_of_time, request_stop
 from ..actors.ref import ActorRef
 from ..actors.resolving import HERE
 from ..actors.runtime import Runtime
 from ..actors.spec import ActorSpec
+from ..actors.stopping import death_of, out_of_time, request_stop
 from ..actors.stream import OnFullFacts
 from ..actors.waiting import wait
 from ..events import EventStream, Facts
@@ -109,7 +109,7 @@ class System:
         guardian = self._runtime.guardian
         assert guardian is not None
         parent = guardian if under is None else self._own(under)
-        return (await commands.spawn(parent, spec)).ref
+        return (await spawning.spawn(parent, spec)).ref
 
     async def stop(self, ref: ActorRef[Any] | None = None, drain: bool = False) -> None:
         """
@@ -145,7 +145,7 @@ class System:
         parent, index, placed = places[0]
         if placed is not None and placed.phase != GONE:
             raise ValueError(f"{placed.path} runs already.")
-        return (await commands.start_static(parent, index)).ref
+        return (await spawning.start_static(parent, index)).ref
 
     async def restart(self, ref: ActorRef[Any]) -> None:
         """
