@@ -37,7 +37,7 @@ class Regroup:
         origin: The one that failed.
         cause: What `on_restart` is told.
         reason: How the origin ends: failed, or normal if it stopped itself.
-        delay: Seconds to wait between the two.
+        delay: Seconds to wait between the two; 0 lets others run meanwhile. None: at once.
         alone: Concerns the origin only: others of the family may be restarted at the same time.
         done: Settled at the end, with the error if the start failed.
     """
@@ -46,7 +46,7 @@ class Regroup:
     origin: Cell
     cause: BaseException
     reason: Exit
-    delay: float
+    delay: float | None
     alone: bool
     done: Pending | None = None
 
@@ -87,7 +87,7 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
         if family.is_static(cell):
             for over in _take_down(cell, regroup):
                 await over
-    if regroup.delay:
+    if regroup.delay is not None:
         rested = Pending()
         alarm = dispatcher.alarms.after(regroup.delay, rested.settle)
         try:
@@ -106,6 +106,8 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
             try:
                 await started
             except Exception as raised:  # noqa: BLE001  # the restart failed: decided like any failure
+                if cell.phase == GONE:  # it was stopped meanwhile: the others go on without it
+                    continue
                 failure = (cell, raised)
                 break
     if regroup.alone:
@@ -113,9 +115,8 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
             family.regroups.pop(origin, None)
     else:
         family.regroup = None
-    if failure is not None and failure[0].phase != GONE:
-        on_failure(failure[0], family, failure[1])
     if failure is not None:
+        on_failure(failure[0], family, failure[1])
         return failure[1]
     return ActorStartEnded() if origin.phase == GONE else None
 
@@ -135,7 +136,7 @@ def _in_turn(family: Family, missing: Sequence[int]) -> Iterator[Cell]:
 
 def is_new(cell: Cell) -> bool:
     """Whether it starts right now on somebody's behalf, who waits for that: such a child is left out when its group restarts."""
-    if cell.phase != STARTING:
+    if cell.ties is None or cell.ties.started is None:
         return False
     return cell.losses is None or not cell.losses.restarts or (cell.parent is not None and cell.parent.phase != UP)
 

@@ -12,7 +12,7 @@ import trio
 
 from ..supervision import Exit, StartFailed, describe_cause
 from .actor import Actor
-from .cell import CLOSED, GONE, HALTED, IDLE, READY, STARTING, STOPPING, UP, Cell
+from .cell import CLOSED, GONE, HALTED, HALTING, IDLE, READY, STARTING, STOPPING, UP, Cell
 from .death import die
 from .ending import Ending
 from .envelopes import Ask
@@ -96,6 +96,7 @@ async def _starting(cell: Cell) -> None:
         cell.phase = UP
         begin_ending(cell)
         return
+    cell.phase = HALTING
     again = cell.losses is not None and cell.losses.restarts > 0  # then its static children wait with it for the next attempt
     await tear_down(cell, Ending(SHUTDOWN, restart=again))
     drop_instance(cell, error)
@@ -107,11 +108,10 @@ async def _starting(cell: Cell) -> None:
         die(cell, ties.ending.final_exit())
         return
     ending, ties.ending = ties.ending, None
-    started, ties.started = ties.started, None
     if ending is not None:
         ending.is_over()
-    if started is not None:
-        started.settle(error=error)
+    if ties.started is not None:  # and stays, until whoever waits for it has decided what becomes of the actor
+        ties.started.settle(error=error)
 
 
 async def _start_children(cell: Cell) -> BaseException | None:
@@ -130,7 +130,8 @@ async def _start_children(cell: Cell) -> BaseException | None:
             child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
             family.children[child.name] = child
             family.replace(index, child)
-        if child.phase == HALTED:  # it waited for its parent's restart, and is restarted with it
+        again = child.phase == HALTED  # it waited for its parent's restart, and is restarted with it
+        if again:
             child.lost().restarts += 1
         elif child.phase != STARTING:
             continue
@@ -142,7 +143,7 @@ async def _start_children(cell: Cell) -> BaseException | None:
         except Exception as error:  # noqa: BLE001  # the child's failure to start is the parent's
             if ties.ending is not None:
                 return None
-            return start_failed(child, error)
+            return start_failed(child, error, again=again)
     return None
 
 

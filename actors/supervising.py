@@ -11,7 +11,7 @@ import trio
 
 from ..supervision import Directive, Exit, RestartLimitReached, affected, directive_for, shuts_down
 from ..supervision import restarts_after as ends_in_restart
-from .cell import CLOSED, GONE, HALTED, STARTING, UP, Cell
+from .cell import CLOSED, GONE, HALTED, HALTING, STARTING, UP, Cell
 from .death import fail_deferred
 from .errors import RestartRequested
 from .family import Family
@@ -42,7 +42,7 @@ def fail_from_outside(cell: Cell, error: BaseException) -> None:
         ties.ending.error = error
         cell.dispatcher.report(ActorFailed, cell, error, "restart" if ties.ending.restart else "stop")
         return
-    if cell.phase == HALTED or ties.failure is not None or ties.escaped is not None:
+    if cell.phase in (HALTING, HALTED) or ties.failure is not None or ties.escaped is not None:
         cell.dispatcher.report(ActorFailed, cell, error, "restart")
         return
     ties.failure = error
@@ -135,7 +135,7 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         _leave_to_parent(cell, family, cause, limit)
         return
     delay = _delay(cell, family, now)
-    if family.policy.strategy == "one_for_one" and not delay and reason.kind == "failed" and cell.phase == UP and can_renew(cell):
+    if family.policy.strategy == "one_for_one" and delay is None and reason.kind == "failed" and cell.phase == UP and can_renew(cell):
         not_up = renew(cell, cause)
         if not_up is None:
             return
@@ -143,6 +143,7 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         return
     cell.state = CLOSED
     cell.tied().escaped = cause
+    cell.tied().started = None
     order = [child for child in family.in_start_order() if not is_new(child)] if family.policy.strategy != "one_for_one" else [cell]
     targets = affected(family.policy.strategy, order, cell)
     if family.regroup is not None and family.policy.strategy != "one_for_one":
@@ -151,10 +152,10 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
     begin_regroup(family, Regroup(targets, cell, cause, reason, delay, alone), _restart_failed)
 
 
-def _delay(cell: Cell, family: Family, now: float) -> float:
+def _delay(cell: Cell, family: Family, now: float) -> float | None:
     backoff = family.policy.backoff
     if backoff is None:
-        return 0.0
+        return 0.0 if cell.phase == HALTED else None  # others run before a restart that failed is tried again
     ties = cell.tied()
     quiet = now - ties.since if cell.phase == UP else 0.0
     ties.attempt = 0 if ties.attempt < 0 else backoff.next_attempt(ties.attempt, quiet, family.policy.within)
@@ -175,7 +176,7 @@ def restart_by_hand(cell: Cell) -> Pending:
     assert cell.parent is not None
     done = Pending(cell)
     cause = RestartRequested(cell.path, "was restarted by hand")
-    begin_regroup(family_of(cell.parent), Regroup((cell,), cell, cause, SHUTDOWN, 0.0, alone=True, done=done), _restart_failed)
+    begin_regroup(family_of(cell.parent), Regroup((cell,), cell, cause, SHUTDOWN, None, alone=True, done=done), _restart_failed)
     return done
 
 
@@ -239,4 +240,4 @@ def resume_children(cell: Cell) -> None:
     for child in family.in_start_order():
         escaped = None if child.ties is None else child.ties.escaped
         if escaped is not None and child.phase in (UP, HALTED):
-            begin_regroup(family, Regroup((child,), child, escaped, Exit("failed", escaped), 0.0, alone=True), _restart_failed)
+            begin_regroup(family, Regroup((child,), child, escaped, Exit("failed", escaped), None, alone=True), _restart_failed)
