@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from ..mailbox import Envelope, Queue, StashBuffer
-from .envelopes import Ask
+from .envelopes import Ask, SetAside
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -298,7 +298,7 @@ class Cell:
         """The message in the hand of the handler that calls this, as it was queued; None outside of a handler."""
         if self.phase != UP or CURRENT.get() is not self:
             return None
-        if self.dispatcher.in_place is self and not isinstance(self.hand, Envelope):
+        if self.dispatcher.in_place is self and not isinstance(self.hand, (Envelope, SetAside)):
             ask = Ask(self.hand, self, None)  # it was asked, though no envelope was needed so far
             ask.place = "hand"
             self.hand = ask

@@ -131,6 +131,21 @@ class Delivery(Envelope):
     def taken(self, cell: Cell) -> None:
         """It leaves the queue: to be handled, or because the actor is gone."""
 
+    def set_aside(self) -> None:
+        """It is in the stash: it waits again."""
+
+
+class SetAside:
+    """In the hand of a handler whose message is in the stash: its end is not the message's."""
+
+    __slots__ = ("item",)
+
+    counts: ClassVar[bool] = False
+    """The message is counted where it is, not in the hand."""
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
+
 
 class DeathNotice(Delivery):
     """A `Terminated` on its way: behind all that the dead actor had told the watcher."""

@@ -11,7 +11,7 @@ from ..mailbox import message_type
 from .cell import BLOCKED, DEAD, IDLE, READY, RUNNING, Cell
 from .circles import asking_cell, refuse_circle
 from .door import enqueue, has_room, refuse
-from .envelopes import Ask, Sender
+from .envelopes import Ask, Sender, SetAside
 from .errors import AskStopped
 from .starting import let_go
 from .table import Handler
@@ -103,7 +103,7 @@ def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
             cell.state = READY
             dispatcher.make_ready(cell)
             return ask
-        cell.handled += 1
+        cell.handled += not isinstance(cell.hand, SetAside)
         cell.hand = None
         let_go(cell)
         if ask.place == "hand":

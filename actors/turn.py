@@ -20,13 +20,13 @@ from ..mailbox import message_type
 from ..supervision import describe_cause
 from .cell import BLOCKED, CLOSED, HELD, IDLE, READY, RUNNING, Cell
 from .door import admit
-from .envelopes import Ask, DeathNotice, Delivery
+from .envelopes import Ask, DeathNotice, Delivery, SetAside
 from .errors import AskError, AskFailed, AskStopped, DeathPact, HandlerCutOff, Unhandled
 from .jobs import Job
 from .opening import open_envelope
 from .reply import Reply
 from .starting import let_go
-from .stashing import SetAside
+from .stashing import take_back
 from .stopping import begin_ending
 from .supervising import failed, shut_down_by_child, stopped_itself
 from .waiting import HOLD, PAUSE
@@ -98,7 +98,7 @@ def turn(cell: Cell) -> object | None:
             handler_failed(cell, error)
             return None
         if cell.attention:
-            cell.handled += handled
+            cell.handled += handled - (type(cell.hand) is SetAside)
             handled = 0
             cell.hand = None
             if not cross(cell):
@@ -154,9 +154,9 @@ def cross(cell: Cell) -> bool:
     return True
 
 
-def _resolve(cell: Cell, message: Any) -> Any:
+def _resolve(cell: Cell, message: object) -> Any:
     """The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled."""
-    kind: type[Any] = type(message)
+    kind = type(message)
     if isinstance(message, (Ask, Delivery)):
         cell.table[kind] = open_envelope
         return open_envelope
@@ -190,8 +190,8 @@ def _special(cell: Cell, item: Any) -> object | None:
             cell.hand = None
             return None
         item.place = "hand"
-        message = item.message
-        kind: type[Any] = type(message)
+        message: object = item.message
+        kind = type(message)
         handler = cell.table.get(kind) or find_handler(cell, kind)
         if handler is None:
             _unhandled(cell, item)
@@ -334,6 +334,8 @@ def _finish(cell: Cell, value: Any) -> None:
     elif isinstance(item, Job):
         cell.state = CLOSED
         item.settle(value)
+    elif isinstance(item, SetAside):
+        cell.hand = None  # it is counted where it went
     else:
         cell.handled += 1
 
@@ -356,10 +358,10 @@ def handler_failed(cell: Cell, error: BaseException) -> None:
         cell.state = CLOSED
         item.settle(error=error if isinstance(error, Exception) else HandlerCutOff(cell.path))
         return
-    cell.lost().failed += 1
     if isinstance(item, SetAside):  # it is not retried: a failing message is not kept either
-        cell.handled += 1
-        item = item.take_back(cell)
+        item = item.item if take_back(cell, item.item) else None
+    if item is not None:
+        cell.lost().failed += 1
     if isinstance(item, Ask) and item.place == "hand":
         item.place = "over"
         item.settle(error=_why_no_reply(cell, item, outside or error))
