@@ -170,11 +170,10 @@ def find_handler(cell: Cell, kind: type) -> Any:
     if handler is None:
         ties = cell.ties
         table = cell.handler_table
-        if ties is not None and ties.behaviours:
+        if ties is not None and ties.behaviours and table.vocabulary.admits(kind):
             behaviour = ties.behaviours[-1]
-            if table.vocabulary.admits(kind):
-                handler = cell.table[kind] = lambda _instance, message: behaviour(message)
-        else:
+            handler = cell.table[kind] = lambda _instance, message: behaviour(message)
+        else:  # also what the runtime sends by itself, whatever the actor has become
             handler = table.resolve(kind)
     return handler
 
