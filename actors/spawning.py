@@ -31,7 +31,7 @@ def new_child(parent: Cell, spec: ChildSpec[Any], verb: str) -> Cell:
     Raises:
         TypeError: It is no spec.
         ActorGone: The parent is dead, or stops.
-        NameTaken: A living child has the name.
+        NameTaken: A living child has the name, or one of the spec that may be started again.
     """
     if not isinstance(spec, ChildSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{verb}() starts what a spec describes, such as actor(...) returns, not {spec!r}.")
@@ -39,8 +39,9 @@ def new_child(parent: Cell, spec: ChildSpec[Any], verb: str) -> Cell:
         raise ActorGone(parent.path, verb)
     family = family_of(parent)
     name = family.free_name(spec)
-    if name in family.children:
-        raise NameTaken(name, family.children[name].path)
+    holder = family.holder_of(name)
+    if holder is not None:
+        raise NameTaken(name, holder)
     cell = parent.dispatcher.new_cell(spec, parent, name)
     family.children[name] = cell
     return cell

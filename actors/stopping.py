@@ -237,5 +237,7 @@ def drop_instance(cell: Cell, cause: BaseException | None) -> None:
     ties = cell.tied()
     fail_deferred(cell, cause)
     ties.behaviours = None
+    ties.leaving = False
+    ties.shut_down = False
     if ties.stash is not None and len(ties.stash):
         unstash(cell)

@@ -75,21 +75,20 @@ class System:
         return found[0].ref
 
     def _cells(self, spec: ChildSpec[Any]) -> list[Cell]:
-        places = self._places(spec)
-        static = [placed for _, _, placed in places if placed is not None]
+        static = [placed for _, _, placed in self._places(spec)]
         if static:
             return static
         return [cell for cell in cells_of(self._runtime) if cell.spec is spec]
 
-    def _places(self, spec: ChildSpec[Any]) -> list[tuple[Cell, int, Cell | None]]:
+    def _places(self, spec: ChildSpec[Any]) -> list[tuple[Cell, int, Cell]]:
         """Where *spec* is a static child: the parent, the place, the latest cell in it."""
         if not isinstance(spec, ChildSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"This takes a spec, such as actor(...) returns, not {spec!r}.")
-        found: list[tuple[Cell, int, Cell | None]] = []
+        found: list[tuple[Cell, int, Cell]] = []
         for cell in cells_of(self._runtime):
             family = None if cell.ties is None else cell.ties.family
             for index, (place, placed) in enumerate([] if family is None else family.places):
-                if place is spec:
+                if place is spec and placed is not None:
                     found.append((cell, index, placed))
         return found
 
@@ -143,7 +142,7 @@ class System:
         if len(places) > 1:
             raise ValueError(f"{spec.name or spec.label!r} has {len(places)} places. Give each child a spec of its own.")
         parent, index, placed = places[0]
-        if placed is not None and placed.phase != GONE:
+        if placed.phase != GONE:
             raise ValueError(f"{placed.path} runs already.")
         return (await spawning.start_static(parent, index)).ref
 
