@@ -4,7 +4,7 @@ import trio
 from attrs import define, frozen
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trouper import Actor, ActorRef, ActorSpec, AskStopped, Exit, Request, Terminated, actor, handles, open_system, supervisor
+from trouper import Actor, ActorRef, ActorSpec, AskStopped, Exit, Request, actor, handles, open_system, supervisor
 
 
 @frozen
