@@ -49,7 +49,8 @@ class RestartLimitReached(TrouperError):
     def __str__(self) -> str:
         return (
             f"{self.path} gave up: its children needed more than max_restarts={self.max_restarts} restarts within {self.within} s."
-            f"{self._last_cause()} Mend the cause, or allow more: supervisor(..., max_restarts={max(1, self.max_restarts * 2)}, within={self.within})."
+            f"{self._last_cause()} "
+            f"Mend the cause, or allow more: supervisor(..., max_restarts={max(1, self.max_restarts * 2)}, within={self.within})."
         )
 
     def _last_cause(self) -> str:
