@@ -133,7 +133,7 @@ def _come_out(outcome: _Outcome, body_error: BaseException | None, name: str) ->
         errors = [outcome.failure, body_error, outcome.interrupt]
         raise BaseExceptionGroup(
             f"system {name!r} failed", [error for error in errors if error is not None and not isinstance(error, trio.Cancelled)]
-        )
+        ) from None  # the context would be the cancellation of the body, which is the effect and not the cause
     if outcome.interrupt is not None:
         raise outcome.interrupt from body_error
     if body_error is not None:
