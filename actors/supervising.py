@@ -11,7 +11,7 @@ import trio
 
 from ..supervision import Directive, Exit, RestartLimitReached, affected, directive_for, shuts_down
 from ..supervision import restarts_after as ends_in_restart
-from .cell import CLOSED, GONE, HALTED, HALTING, STARTING, UP, Cell
+from .cell import CLOSED, GONE, HALTED, HALTING, STARTING, STOPPING, UP, Cell
 from .death import fail_deferred
 from .errors import RestartRequested
 from .family import Family
@@ -65,7 +65,7 @@ def failed(cell: Cell, error: BaseException) -> None:
     parent = cell.parent
     if parent is None or parent.parent is None:
         cell.state = CLOSED
-        cell.tied().escaped = error
+        cell.tied().escaped = Exit("failed", error)
         cell.dispatcher.collapse(error)
         return
     family = family_of(parent)
@@ -81,6 +81,8 @@ def _directive(cell: Cell, family: Family, error: BaseException) -> Directive:
     directive = directive_for(error, family.policy.directives, cell.spec.restart)
     if directive == "resume" and cell.phase != UP:
         return "restart" if cell.spec.restart != "temporary" else "stop"  # what never started cannot go on
+    if directive == "restart" and family.parent.phase == STOPPING:
+        return "stop"
     return directive
 
 
@@ -93,7 +95,7 @@ def _carry_out(cell: Cell, family: Family, error: BaseException, directive: Dire
     if directive == "stop":
         _end(cell, Exit("failed", error))
     elif directive == "escalate":
-        _leave_to_parent(cell, family, error, error)
+        _leave_to_parent(cell, family, Exit("failed", error), error)
     else:
         _restart(cell, family, error, Exit("failed", error))
 
@@ -101,7 +103,7 @@ def _carry_out(cell: Cell, family: Family, error: BaseException, directive: Dire
 def _end(cell: Cell, reason: Exit) -> None:
     """Takes down a cell in which nothing runs, for good."""
     cell.state = CLOSED
-    cell.tied().escaped = reason.cause or RestartRequested(cell.path, "ended")
+    cell.tied().escaped = reason
     request_stop(cell, reason=reason)
     _then_ended(cell)
 
@@ -114,16 +116,16 @@ def _then_ended(cell: Cell) -> None:
     begin(wait_for_the_end())
 
 
-def _leave_to_parent(cell: Cell, family: Family, error: BaseException, passed_on: BaseException) -> None:
+def _leave_to_parent(cell: Cell, family: Family, reason: Exit, passed_on: BaseException) -> None:
     cell.state = CLOSED
-    cell.tied().escaped = error
+    cell.tied().escaped = reason
     fail_from_outside(family.parent, passed_on)
 
 
 def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> None:
     if family.parent.phase not in (STARTING, UP):  # which is taken down, and takes this one down when its turn comes
         cell.state = CLOSED
-        cell.tied().escaped = cause
+        cell.tied().escaped = reason
         return
     dispatcher = cell.dispatcher
     now = dispatcher.now()
@@ -132,7 +134,7 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         policy = family.policy
         limit = RestartLimitReached(family.parent.path, policy.max_restarts, policy.within, tuple(family.causes))
         limit.__cause__ = cause
-        _leave_to_parent(cell, family, cause, limit)
+        _leave_to_parent(cell, family, reason, limit)
         return
     delay = _delay(cell, family, now)
     if family.policy.strategy == "one_for_one" and delay is None and reason.kind == "failed" and cell.phase == UP and can_renew(cell):
@@ -142,7 +144,7 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         begin(await_start(cell, family, not_up))
         return
     cell.state = CLOSED
-    cell.tied().escaped = cause
+    cell.tied().escaped = reason
     cell.tied().started = None
     order = [child for child in family.in_start_order() if not is_new(child)] if family.policy.strategy != "one_for_one" else [cell]
     targets = affected(family.policy.strategy, order, cell)
@@ -167,7 +169,8 @@ async def await_start(cell: Cell, family: Family, not_up: Pending) -> None:
     try:
         await not_up
     except Exception as error:  # noqa: BLE001  # the restart failed
-        _restart_failed(cell, family, error)
+        if cell.phase != GONE:
+            _restart_failed(cell, family, error)
 
 
 @protected
@@ -232,12 +235,17 @@ def skip_restart(cell: Cell) -> None:
 
 @protected
 def resume_children(cell: Cell) -> None:
-    """*cell* was resumed although a child's failure had reached it: the child is restarted, which costs no budget."""
+    """*cell* was resumed although a child's failure had reached it: the child is restarted if its type allows, at no cost."""
     ties = cell.ties
-    if ties is None or ties.family is None:
+    if ties is None or ties.family is None or ties.family.regroup is not None:  # a group that restarts has them all
         return
     family = ties.family
     for child in family.in_start_order():
-        escaped = None if child.ties is None else child.ties.escaped
-        if escaped is not None and child.phase in (UP, HALTED):
-            begin_regroup(family, Regroup((child,), child, escaped, Exit("failed", escaped), None, alone=True), _restart_failed)
+        reason = None if child.ties is None else child.ties.escaped
+        if reason is None:
+            continue
+        if not ends_in_restart(reason, child.spec.restart):
+            _end(child, reason)
+            continue
+        cause = reason.cause or RestartRequested(child.path, "stopped by itself and is permanent")
+        begin_regroup(family, Regroup((child,), child, cause, reason, None, alone=True), _restart_failed)
