@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..registry import Address
     from ..supervision import ChildSpec, Exit
     from .context import Context
+    from .directory import Listings
     from .dispatcher import Worker
     from .ending import Ending
     from .envelopes import Sender
@@ -125,14 +126,14 @@ class Ties:
         self.down: list[Pending] = []  # settled when it is dead
         self.edges: dict[Pending, None] | None = None  # what its turn awaits from tasks of trio
         self.ending: Ending | None = None  # the stop or restart that is asked for or under way
-        self.escaped: BaseException | None = None  # its failure, while its parent decides for it
+        self.escaped: Exit | None = None  # how it ended by itself, while its parent has not yet taken it down
         self.exit: Exit | None = None  # how it ended, once it is dead
         self.leaving = False  # it asked to stop itself
         self.shut_down = False  # a significant child has ended
         self.failure: BaseException | None = None  # a failure from outside its turn
         self.family: Family | None = None
         self.job: Job | None = None  # the hook to be run by the next turn
-        self.listings: dict[object, Callable[[], None]] | None = None  # undoes its subscriptions to the registry
+        self.listings: dict[object, Listings] | None = None  # its subscriptions to keys of the registry
         self.registered = False
         self.started: Pending | None = None  # settled when the present attempt to start has ended
         self.stash: StashBuffer | None = None

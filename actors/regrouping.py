@@ -106,7 +106,7 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
             try:
                 await started
             except Exception as raised:  # noqa: BLE001  # the restart failed: decided like any failure
-                if cell.phase == GONE:  # it was stopped meanwhile: the others go on without it
+                if cell.phase == GONE:  # pyright: ignore[reportUnnecessaryComparison]  # stopped meanwhile: the others go on
                     continue
                 failure = (cell, raised)
                 break

@@ -56,7 +56,7 @@ def request_stop(cell: Cell, *, drain: bool = False, reason: Exit = SHUTDOWN) ->
     wake_senders(cell)
     if cell.phase == HALTED:
         cell.dispatcher.supervising.skip_restart(cell)
-        ties.ending = Ending(reason, restart=False)
+        ties.ending = Ending(ties.escaped or reason, restart=False)
         begin_ending(cell)
         return
     if ending is not None:  # it was to be restarted: the same taking-down leads to its end now
@@ -83,8 +83,9 @@ def _begin(cell: Cell, ending: Ending) -> None:
     ties = cell.tied()
     ties.ending = ending
     ending.start_clock(cell.dispatcher.alarms, 0.0 if cell.dispatcher.is_killing else cell.spec.stop_timeout, lambda: out_of_time(cell))
-    if ties.escaped is not None:  # it failed and waits for its parent, with no handler
-        ties.escaped = None
+    if ties.escaped is not None:  # it ended by itself and waits for its parent, with no handler
+        ending.exit, ties.escaped = ties.escaped, None
+        ending.cause = ending.exit.cause or ending.cause
         begin_ending(cell)
     elif cell.phase == STARTING:
         if ties.family is not None:
