@@ -112,7 +112,7 @@ class Counter(Actor[Increment | Crash | Wait | Later | FailBeside]):
 async def test_raising_in_a_handler_fails_the_actor_told_or_asked_alike(way: str, autojump_clock: MockClock) -> None:
     """However the message came, its exception fails the actor: it is published, the actor restarts, and its state is new."""
     error = Broken()
-    spec = actor(Counter, [])
+    spec = actor(Counter, list[str]())
     async with open_system(supervisor("top", [spec])) as system, system.subscribe(ActorFailed) as failures:
         ref = system.ref(spec)
         assert await ref.ask(Increment()) == 1
@@ -131,7 +131,7 @@ async def test_raising_in_a_handler_fails_the_actor_told_or_asked_alike(way: str
 async def test_the_asker_gets_the_handler_s_exception_as_the_cause(autojump_clock: MockClock) -> None:
     """`AskFailed` names the actor and the message, and its `__cause__` is the exception itself."""
     error = Broken("no such account")
-    spec = actor(Counter, [], name="counter")
+    spec = actor(Counter, list[str](), name="counter")
     async with open_system(supervisor("top", [spec])) as system:
         with pytest.raises(AskFailed, match=r"/user/top/counter .* Crash: Broken: no such account") as caught:
             await system.ref(spec).ask(Crash(error))
@@ -140,7 +140,7 @@ async def test_the_asker_gets_the_handler_s_exception_as_the_cause(autojump_cloc
 
 async def test_a_failing_handler_counts_its_message_as_failed(autojump_clock: MockClock) -> None:
     """It is accepted and failed: neither handled nor a dead letter."""
-    spec = actor(Counter, [])
+    spec = actor(Counter, list[str]())
     async with open_system(supervisor("top", [spec])) as system:
         system.ref(spec).tell_nowait(Crash(Broken()))
         await wait_all_tasks_blocked()
@@ -152,7 +152,7 @@ async def test_askers_of_deferred_replies_are_told_at_once_that_the_actor_failed
     """Nobody waits for a reply that a dead instance owed; a reply that comes all the same is dropped."""
     error = Broken()
     replies: list[Reply[None]] = []
-    spec = actor(Counter, [])
+    spec = actor(Counter, list[str]())
     async with open_system(supervisor("top", [spec])) as system, trio.open_nursery() as nursery:
         ref = system.ref(spec)
 
@@ -221,8 +221,8 @@ async def test_a_failing_background_task_cancels_a_handler_that_is_held_in_an_as
     """What the handler waits for makes no difference; the ask that it made is taken back."""
     error = Broken()
     when = trio.Event()
-    other = actor(Counter, [], name="other")
-    spec = actor(Counter, [], name="counter")
+    other = actor(Counter, list[str](), name="other")
+    spec = actor(Counter, list[str](), name="counter")
     async with open_system(supervisor("top", [other, spec])) as system, trio.open_nursery() as nursery:
         ref = system.ref(spec)
         await ref.tell(FailBeside(error, when))
@@ -265,7 +265,7 @@ async def test_a_failing_background_task_fails_an_idle_actor(autojump_clock: Moc
 async def test_background_tasks_that_fail_together_fail_the_actor_once(autojump_clock: MockClock) -> None:
     """The first failure is decided; what the others raise is published, and costs no further restart."""
     when = trio.Event()
-    spec = actor(Counter, [])
+    spec = actor(Counter, list[str]())
     top = supervisor("top", [spec], max_restarts=1)
     async with open_system(top) as system, system.subscribe(ActorFailed) as failures, system.subscribe(ActorRestarted) as restarts:
         ref = system.ref(spec)
@@ -368,7 +368,7 @@ class Parent(Actor[Wait | Increment]):
     children: list[ActorRef[Crash]]
 
     async def on_start(self) -> None:
-        self.children.append(await self.context.spawn(actor(Counter, [])))
+        self.children.append(await self.context.spawn(actor(Counter, list[str]())))
 
     @handles(Wait)
     async def wait(self, command: Wait) -> None:
@@ -432,7 +432,7 @@ async def test_a_handler_that_swallows_its_cancellation_still_ends_by_itself(aut
     """A failure from outside waits for a handler that goes on regardless, and counts it as what it did: it returned."""
     error = Broken()
     when = trio.Event()
-    spec = actor(Counter, [])
+    spec = actor(Counter, list[str]())
 
     async def stubborn(context: Context) -> None:
         with trio.CancelScope(shield=True):

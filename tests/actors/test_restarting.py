@@ -197,7 +197,7 @@ async def test_the_restart_type_and_the_exit_decide_whether_an_actor_lives_on(
     OTP's grid on running actors: what ends by itself or by failing is restarted by its type; what was stopped by hand is not,
     even if it had to be killed. Who lives on has a new instance behind its old ref; of who does not, its watchers hear.
     """
-    kinds = {leave: "normal", crash: "failed", be_stopped: "shutdown", be_killed: "killed"}
+    kinds: dict[Exits, str] = {leave: "normal", crash: "failed", be_stopped: "shutdown", be_killed: "killed"}
     heard: list[Terminated] = []
 
     class Watcher(Actor[Never]):

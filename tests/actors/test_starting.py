@@ -166,7 +166,7 @@ async def test_a_name_is_taken_while_its_owner_starts(autojump_clock: MockClock)
 async def test_numbers_in_automatic_names_are_never_reused(autojump_clock: MockClock) -> None:
     """`Member-1`, then `Member-2`, also when the first is dead."""
     async with open_system() as system:
-        spec = actor(Member, "x", [], [])
+        spec = actor(Member, "x", list[str](), list[bool]())
         first = await system.spawn(spec)
         await system.stop(first)
         second = await system.spawn(spec)
@@ -213,7 +213,7 @@ class Parent(Actor[Spawn | Ping]):
 
 async def test_a_handler_that_is_cut_off_while_it_spawns_leaves_no_child(autojump_clock: MockClock) -> None:
     """The child that was starting for it is taken down with it."""
-    parent = actor(Parent, [], name="parent", stop_timeout=1.0)
+    parent = actor(Parent, list[str](), name="parent", stop_timeout=1.0)
     async with open_system(parent) as system:
         ref = system.ref(parent)
         await ref.tell(Spawn(member("child", [], slow=60.0)))
@@ -245,7 +245,7 @@ async def test_a_child_whose_on_start_asks_the_parent_that_awaits_its_spawn_gets
                 heard.append(error.__cause__)
                 return self.context.ref
 
-    parent = actor(Wary, [], name="parent")
+    parent = actor(Wary, list[str](), name="parent")
     async with open_system(parent) as system:
         with trio.fail_after(1):
             await system.ref(parent).ask(Spawn(actor(Child, name="child")))
@@ -256,7 +256,7 @@ async def test_a_child_whose_on_start_asks_the_parent_that_awaits_its_spawn_gets
 
 async def test_spawn_nowait_returns_a_ref_that_takes_messages_before_the_child_has_started(autojump_clock: MockClock) -> None:
     """They wait in its mailbox."""
-    parent = actor(Parent, [])
+    parent = actor(Parent, list[str]())
     async with open_system(parent) as system:
         child = await system.ref(parent).ask(Spawn(member("child", [], slow=1.0), wait=False))
         assert trio.current_time() == 0
@@ -279,7 +279,7 @@ async def test_a_failed_first_start_of_spawn_nowait_is_a_failure_of_the_child(au
 
 async def test_a_failed_first_start_of_spawn_nowait_spends_the_parent_s_budget(autojump_clock: MockClock) -> None:
     """The parent fails when it is spent, as for any failure of a child."""
-    parent = actor(Parent, [], supervision=Supervision(max_restarts=1))
+    parent = actor(Parent, list[str](), supervision=Supervision(max_restarts=1))
     async with (
         open_system(supervisor("top", [parent])) as system,
         system.subscribe(ActorRestarted) as restarts,
@@ -349,7 +349,7 @@ async def test_a_stop_while_an_actor_starts_cancels_its_on_start_when_the_time_i
 async def test_nothing_is_started_under_what_is_dead_or_stops(autojump_clock: MockClock) -> None:
     """`ActorGone` says so at once."""
     top = supervisor("top", [member("a", [], slow=0)])
-    hanging = actor(Parent, [], name="hanging")
+    hanging = actor(Parent, list[str](), name="hanging")
     async with open_system(supervisor("all", [top, hanging])) as system:
         dead = system.ref(top)
         await system.stop(dead)

@@ -181,6 +181,7 @@ async def test_a_collateral_restart_lets_the_sibling_s_handler_finish(autojump_c
         system.ref(failing).tell_nowait(Crash())
         with trio.fail_after(3):
             assert await system.ref(failing).ask(Increment()) == 1
+        await wait_all_tasks_blocked()
         assert answers == [42]
 
 
@@ -265,18 +266,18 @@ async def test_who_had_ended_comes_back_with_the_next_restart_of_its_group(
     journal: list[str] = []
     specs = [member(name, journal) for name in "abc"]
     async with open_system(supervisor("top", specs, strategy=strategy)) as system:
-        old = {spec.name: system.ref(spec) for spec in specs}
+        old = {name: system.ref(spec) for name, spec in zip("abc", specs, strict=True)}
         for index in (0, 2):
             await system.stop(system.ref(specs[index]))
         journal.clear()
         system.ref(specs[1]).tell_nowait(Crash())
         await wait_all_tasks_blocked()
         assert [line for line in journal if line.endswith("starts")] == [f"{name} starts" for name in sorted({"b", *back})]
-        for spec in specs:
-            if spec.name in back:
-                assert system.ref(spec) != old[spec.name]
+        for name, spec in zip("abc", specs, strict=True):
+            if name in back:
+                assert system.ref(spec) != old[name]
                 assert await system.ref(spec).ask(Increment()) == 1
-            elif spec.name != "b":
+            elif name != "b":
                 with pytest.raises(AskStopped):
                     await system.ref(spec).ask(Increment())
 
