@@ -92,6 +92,7 @@ class Ties:
 
     __slots__ = (
         "attempt",
+        "awaited",
         "behaviours",
         "deferred",
         "down",
@@ -120,6 +121,7 @@ class Ties:
 
     def __init__(self) -> None:
         self.attempt = -1  # of the back-off: -1 before the first failure
+        self.awaited = False  # somebody waits for the present attempt to start
         self.since = 0.0  # when it last came up, for the back-off
         self.behaviours: list[Callable[[Any], Any]] | None = None
         self.deferred: dict[Ask, None] | None = None

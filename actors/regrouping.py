@@ -135,10 +135,8 @@ def _in_turn(family: Family, missing: Sequence[int]) -> Iterator[Cell]:
 
 
 def is_new(cell: Cell) -> bool:
-    """Whether it starts right now on somebody's behalf, who waits for that: such a child is left out when its group restarts."""
-    if cell.ties is None or cell.ties.started is None:
-        return False
-    return cell.losses is None or not cell.losses.restarts or (cell.parent is not None and cell.parent.phase != UP)
+    """Whether it starts right now, and somebody waits for that: such a child is left out when its group restarts."""
+    return cell.ties is not None and cell.ties.started is not None and cell.ties.awaited
 
 
 def _missing_places(family: Family, failed_cell: Cell) -> list[int]:

@@ -61,7 +61,7 @@ def spawn_nowait(parent: Cell, spec: ChildSpec[Any]) -> Cell:
 async def spawn(parent: Cell, spec: ChildSpec[Any]) -> Cell:
     """Starts *spec* under *parent*, and returns when it has started. Raises what `new_child` raises, and StartFailed."""
     cell = new_child(parent, spec, "spawn")
-    not_up = start(cell)
+    not_up = start(cell, awaited=True)
     if not_up is not None:
         await _until_started(cell, not_up)
     return cell
@@ -98,7 +98,7 @@ async def start_static(parent: Cell, index: int) -> Cell:
     cell = parent.dispatcher.new_cell(spec, parent, family.free_name(spec))
     family.children[cell.name] = cell
     family.replace(index, cell)
-    not_up = start(cell)
+    not_up = start(cell, awaited=True)
     if not_up is not None:
         await _until_started(cell, not_up)
     return cell

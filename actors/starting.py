@@ -21,16 +21,20 @@ from .jobs import run_hook
 from .life_facts import ActorRestarted, ActorStarted
 from .opening import open_envelope
 from .pending import Pending, begin
-from .stopping import SHUTDOWN, begin_ending, drop_instance, request_stop, tear_down
+from .stopping import SHUTDOWN, begin_ending, drop_instance, tear_down
 from .table import Handler
 
 protected = trio.lowlevel.enable_ki_protection
 
 
 @protected
-def start(cell: Cell) -> Pending | None:
+def start(cell: Cell, *, awaited: bool = False) -> Pending | None:
     """
     Makes an instance and brings it up. None: it is up. Else what is settled when it is, with the error if it is not.
+
+    Args:
+        awaited: Somebody waits for this start, and is told if it fails: then nothing is left of an actor that was never up.
+            Else a failed start is one more failure of the actor, which keeps its mailbox.
     """
     cell.phase = STARTING
     cell.state = CLOSED
@@ -43,6 +47,8 @@ def start(cell: Cell) -> Pending | None:
         failed = Pending(cell)
         cell.instance = None
         cell.phase = HALTED
+        if awaited and not _was_up(cell):
+            die(cell, Exit("failed", error), announce=False)
         failed.settle(error=error)
         return failed
     if not cell.overrides("on_start") and not cell.spec.children:
@@ -50,8 +56,13 @@ def start(cell: Cell) -> Pending | None:
         return None
     ties = cell.tied()
     started = ties.started = Pending(cell)
+    ties.awaited = awaited
     begin(_starting(cell))
     return started
+
+
+def _was_up(cell: Cell) -> bool:
+    return cell.losses is not None and cell.losses.restarts > 0
 
 
 def _is_actor(made: object) -> TypeGuard[Actor[Any]]:
@@ -97,7 +108,7 @@ async def _starting(cell: Cell) -> None:
         begin_ending(cell)
         return
     cell.phase = HALTING
-    again = cell.losses is not None and cell.losses.restarts > 0  # then its static children wait with it for the next attempt
+    again = _was_up(cell)  # then its static children wait with it for the next attempt
     await tear_down(cell, Ending(SHUTDOWN, restart=again))
     drop_instance(cell, error)
     cell.phase = HALTED
@@ -108,10 +119,13 @@ async def _starting(cell: Cell) -> None:
         die(cell, ties.ending.final_exit())
         return
     ending, ties.ending = ties.ending, None
+    started, ties.started = ties.started, None
     if ending is not None:
         ending.is_over()
-    if ties.started is not None:  # and stays, until whoever waits for it has decided what becomes of the actor
-        ties.started.settle(error=error)
+    if ties.awaited and not again:
+        die(cell, Exit("failed", error), announce=False)
+    if started is not None:
+        started.settle(error=error)
 
 
 async def _start_children(cell: Cell) -> BaseException | None:
@@ -130,12 +144,11 @@ async def _start_children(cell: Cell) -> BaseException | None:
             child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
             family.children[child.name] = child
             family.replace(index, child)
-        again = child.phase == HALTED  # it waited for its parent's restart, and is restarted with it
-        if again:
+        if child.phase == HALTED:  # it waited for its parent's restart, and is restarted with it
             child.lost().restarts += 1
         elif child.phase != STARTING:
             continue
-        started = start(child)
+        started = start(child, awaited=True)
         if started is None:
             continue
         try:
@@ -143,20 +156,15 @@ async def _start_children(cell: Cell) -> BaseException | None:
         except Exception as error:  # noqa: BLE001  # the child's failure to start is the parent's
             if ties.ending is not None:
                 return None
-            return start_failed(child, error, again=again)
+            return start_failed(child, error)
     return None
 
 
 @protected
-def start_failed(cell: Cell, error: BaseException, *, again: bool = False) -> StartFailed:
-    """A first start has failed: the actor leaves nothing, and its starter gets the error. One that starts *again* keeps its mailbox."""
+def start_failed(cell: Cell, error: BaseException) -> StartFailed:
+    """What the one who waited for a start is told when it failed."""
     reason = StartFailed(cell.path, describe_cause(error))
     reason.__cause__ = error
-    if cell.phase != GONE and not again:
-        if cell.ties is not None and cell.ties.family is not None and cell.ties.family.children:
-            request_stop(cell)
-        else:
-            die(cell, Exit("failed", error), announce=False)
     return reason
 
 
@@ -164,7 +172,7 @@ def start_failed(cell: Cell, error: BaseException, *, again: bool = False) -> St
 def came_up(cell: Cell) -> None:
     """It has started, and takes messages from now on."""
     cell.phase = UP
-    again = cell.losses is not None and cell.losses.restarts > 0
+    again = _was_up(cell)
     if cell.dispatcher.keeps_time(cell):
         cell.tied().since = cell.dispatcher.now()
     let_go(cell)

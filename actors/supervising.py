@@ -145,7 +145,6 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         return
     cell.state = CLOSED
     cell.tied().escaped = reason
-    cell.tied().started = None
     order = [child for child in family.in_start_order() if not is_new(child)] if family.policy.strategy != "one_for_one" else [cell]
     targets = affected(family.policy.strategy, order, cell)
     if family.regroup is not None and family.policy.strategy != "one_for_one":
