@@ -102,4 +102,4 @@ def _behave(cell: Cell) -> None:
     else:
         cell.table = cell.handler_table.handlers
         cell.plain = cell.handler_table.plain
-    cell.attention = True
+    cell.attend()
