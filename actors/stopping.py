@@ -34,6 +34,7 @@ from .family import Family
 from .jobs import run_hook
 from .life_facts import ActorFailed
 from .pending import Pending, begin
+from .watching import unwatch
 
 protected = trio.lowlevel.enable_ki_protection
 
@@ -195,6 +196,8 @@ async def _end_children(family: Family, ending: Ending) -> None:
     family.abandon_restarts()
     dynamic = family.dynamic()
     for child in dynamic:
+        if ending.restart:  # the parent's new instance knows nothing of them
+            unwatch(family.parent, child)
         request_stop(child, drain=ending.drain)
     for child in dynamic:
         await death_of(child)
