@@ -110,7 +110,8 @@ async def _opened(root: ActorSpec[Any] | None, options: Options) -> AsyncGenerat
     system = System(runtime, options.name, options.shutdown_timeout)
     body_error: BaseException | None = None
     async with trio.open_nursery() as outer:
-        await outer.start(_run_workers, runtime)
+        with trio.CancelScope(shield=True):  # cancelled here, trio would wait for the shielded workers for ever
+            await outer.start(_run_workers, runtime)
         signals.listen(system, outcome.body.cancel)
         try:
             with outcome.body:
