@@ -19,7 +19,7 @@ from .life_facts import ActorFailed
 from .pending import Pending, begin
 from .regrouping import Regroup, begin_regroup, is_new
 from .starting import can_renew, let_go, renew
-from .stopping import SHUTDOWN, begin_ending, cut, death_of, request_stop
+from .stopping import SHUTDOWN, begin_ending, cut, death_of, end_those_that_start, request_stop
 
 protected = trio.lowlevel.enable_ki_protection
 
@@ -48,6 +48,8 @@ def fail_from_outside(cell: Cell, error: BaseException) -> None:
     ties.failure = error
     cut(cell)
     cell.attend()
+    if cell.phase == STARTING and ties.family is not None:
+        begin(end_those_that_start(ties.family, error))
 
 
 @protected
