@@ -142,8 +142,7 @@ async def _start_children(cell: Cell) -> BaseException | None:
         child = placed
         if child is None or child.phase == GONE:
             child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
-            family.children[child.name] = child
-            family.replace(index, child)
+            family.place(index, child)
         if child.phase == HALTED:  # it waited for its parent's restart, and is restarted with it
             child.lost().restarts += 1
         elif child.phase != STARTING:

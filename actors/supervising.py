@@ -223,7 +223,7 @@ def ended(cell: Cell) -> None:
     parent = cell.parent
     if parent is None or parent.ties is None or parent.ties.family is None or parent.phase not in (STARTING, UP):
         return
-    if shuts_down(parent.ties.family.policy.auto_shutdown, cell.spec.significant, parent.ties.family.significant_left()):
+    if shuts_down(parent.ties.family.policy.auto_shutdown, cell.spec.significant, parent.ties.family.significant):
         parent.tied().shut_down = True
         parent.attend()
 
