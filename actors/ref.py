@@ -16,7 +16,7 @@ import trio
 
 from ..registry import Address
 from .cell import IDLE, READY
-from .door import put_nowait
+from .door import enqueue, has_room, put_nowait
 from .envelopes import Ask
 from .resolving import resolve
 from .sending import answer, ask_in_place, check_timeout, post, spend_credit, tell_with_room
@@ -86,7 +86,10 @@ class ActorRef(Generic[M_contra]):
             if not dispatcher.is_awake:
                 dispatcher.wake()
             return
-        await tell_with_room(cell, message)
+        if has_room(cell):
+            enqueue(cell, message)
+        else:
+            await tell_with_room(cell, message)
 
     @protected
     def tell_nowait(self, message: M_contra) -> None:
