@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 
-from ..mailbox import Envelope, MailboxFull, compact, evict_oldest, message_type
+from ..mailbox import MailboxFull, compact, evict_oldest, message_type
 from .cell import DEAD, IDLE, READY, Cell
 from .envelopes import Ask, Delivery
 from .errors import AskStopped
