@@ -373,9 +373,11 @@ async def _a_cancelled() -> trio.Cancelled:
 
 
 def _is_awaited(cell: Cell) -> bool:
-    """Whether a handler may be waiting for this actor: an ask of an actor is in hand or waits."""
+    """Whether a handler may be waiting for this actor: an ask of an actor is in hand, waits, is set aside or is owed a reply."""
     ties = cell.ties
-    waiters = () if ties is None or ties.waiters is None else ties.waiters
-    return any(isinstance(item, Ask) and item.asker is not None for item in (cell.hand, *(cell.queue or ()), *waiters)) or any(
-        item.target is not None for item in waiters if not isinstance(item, Ask)
-    )
+    items = [cell.hand, *(cell.queue or ())]
+    if ties is not None:
+        if any(not isinstance(waiter, Ask) for waiter in ties.waiters or ()):
+            return True
+        items += [*(ties.waiters or ()), *(ties.stash or ()), *(ties.deferred or ())]
+    return any(isinstance(item, Ask) and item.asker is not None for item in items)

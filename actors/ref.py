@@ -16,6 +16,7 @@ import trio
 
 from ..registry import Address
 from .cell import IDLE, READY
+from .circles import asking_cell
 from .door import enqueue, has_room, put_nowait
 from .envelopes import Ask
 from .resolving import resolve
@@ -155,6 +156,7 @@ class ActorRef(Generic[M_contra]):
                 reply = contextvars.run(ask_in_place, cell, handler, message)
                 if type(reply) is not Ask:
                     return reply  # type: ignore[no-any-return]  # what the handler returned
+                reply.asker = asking_cell()
                 return await answer(reply, timeout)  # type: ignore[no-any-return]
         return await answer(post(cell, message), timeout)  # type: ignore[no-any-return]
 
