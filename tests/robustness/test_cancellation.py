@@ -11,7 +11,7 @@ After each the system must work, its accounts add up, nobody wait, and nothing o
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -197,7 +197,7 @@ async def heard_as_many_as_told(stage: Stage, done: bool) -> None:
     assert stage.taken == stage.facts
 
 
-def asking(message: Request[int]) -> Operation:
+def asking(message: Quick | Slow | Later) -> Operation:
     async def ask(stage: Stage) -> None:
         stage.result = await stage.sink.ask(message, timeout=math.inf)
 
@@ -224,7 +224,7 @@ async def nothing_waits(stage: Stage, done: bool) -> None:
     assert stage.system.statistics().waiting == 0
 
 
-TREE = supervisor("tree", [actor(Sink, [], name="left"), actor(Sink, [], name="right")])
+TREE = supervisor("tree", [actor(Sink, list[object](), name="left"), actor(Sink, list[object](), name="right")])
 TREE_PATHS = {"/user/tree", "/user/tree/left", "/user/tree/right"}
 
 
@@ -400,7 +400,7 @@ class Steps(trio.abc.Instrument):
 
 
 @contextmanager
-def cancelled_after(steps: int, cancel: Cancel) -> Iterator[Steps]:
+def cancelled_after(steps: int, cancel: Cancel) -> Generator[Steps, None, None]:
     """Calls *cancel* behind the step of that number, counted from here; 0: at once."""
     instrument = Steps(steps, cancel)
     if not steps:
@@ -467,7 +467,7 @@ WAYS = {
 
 
 @asynccontextmanager
-async def staged(case: Case) -> AsyncIterator[Stage]:
+async def staged(case: Case) -> AsyncGenerator[Stage, None]:
     taken: list[object] = []
     spec = actor(Sink, taken, name="sink", mailbox=case.mailbox, stop_timeout=2.0)
     async with open_system(spec, slice=0.0) as system:  # every turn is a slice: trio runs between any two
@@ -502,7 +502,7 @@ async def test_an_operation_that_is_cancelled_anywhere_leaves_nothing_half_done(
                 await case.verify(stage, done)
                 check_statistics(stage.system)
                 check_invariants(stage.system)
-                other = await stage.system.spawn(actor(Sink, [], name="other"))
+                other = await stage.system.spawn(actor(Sink, list[object](), name="other"))
                 assert await other.ask(Slow()) == 2
             assert not stage.system.statistics().waiting
             check_statistics(stage.system)

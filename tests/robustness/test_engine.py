@@ -205,7 +205,9 @@ async def test_at_the_limit_no_further_async_handler_starts_until_one_ends(
             assert said[0].startswith("3 handlers wait on trio")
 
 
-async def test_blocked_handlers_that_end_without_waiting_leave_their_place_to_the_next(autojump_clock: MockClock, check_invariants: Check) -> None:
+async def test_blocked_handlers_that_end_without_waiting_leave_their_place_to_the_next(
+    autojump_clock: MockClock, check_invariants: Check
+) -> None:
     """A place that became free is given on until nobody is blocked, also when those who get it do not need it."""
 
     async def at_once(worker: Worker) -> int:
@@ -349,8 +351,7 @@ async def test_an_actor_with_ten_thousand_messages_does_not_keep_the_others_wait
             long = await system.spawn(actor(Long, mailbox=10_000))
             for _ in range(10_000):
                 await long.tell(Hit())
-            while len(order) < 2:
-                await trio.sleep(0.1)
+            await trio.testing.wait_all_tasks_blocked()
             assert order == ["short", "long"]
 
 
@@ -552,8 +553,12 @@ async def test_what_touches_mailboxes_is_protected_from_ctrl_c_and_what_users_wr
             note("on_start")
             await self.context.sleep(0.1)
             note("on_start, held")
-            self.context.subscribe(Hit, where=lambda _: note("where") is None)
+            self.context.subscribe(Hit, where=self.wants)
             self.context.start_soon(self.beside)
+
+        def wants(self, _: Hit) -> bool:
+            note("where")
+            return True
 
         async def beside(self) -> None:
             note("background")

@@ -201,7 +201,13 @@ def test_sigterm_cancels_the_body_and_stops_the_tree_in_order() -> None:
     trio.run(main)
     """
     status, said, errors = ended(program, signal.SIGTERM)
-    assert said == ["READY", "body cancelled", "stopped /user/root/other shutdown", "stopped /user/root/busy shutdown", "behind the block"], errors
+    assert said == [
+        "READY",
+        "body cancelled",
+        "stopped /user/root/other shutdown",
+        "stopped /user/root/busy shutdown",
+        "behind the block",
+    ], errors
     assert status == 0, errors
 
 
@@ -314,12 +320,16 @@ async def test_an_interrupt_raised_in_a_handler_stops_the_system_in_order_and_co
     """
     ends: list[str] = []
     first, second = (actor(Quitter, ends, name=name) for name in ("first", "second"))
-    with trio.fail_after(30), pytest.raises(error) as caught:
+
+    async def main() -> None:
         async with open_system(supervisor("root", [first, second])) as system:
             if asked:
                 await system.ref(first).ask(kind(error))
             await system.ref(first).tell(kind(error))
             await trio.sleep_forever()
+
+    with trio.fail_after(30), pytest.raises(error) as caught:
+        await main()
     assert type(caught.value) is error
     assert ends == ["/user/root/second", "/user/root/first"]
 

@@ -31,9 +31,17 @@ from trouper import (
     open_system,
     supervisor,
 )
+from trouper.actors.resolving import resolve
 
 Dumps = Callable[[Any], bytes]
-PICKLERS = [pickle.dumps, cloudpickle.dumps]
+
+
+def cloud_dumps(thing: Any) -> bytes:
+    blob: bytes = cloudpickle.dumps(thing)  # pyright: ignore[reportUnknownMemberType]
+    return blob
+
+
+PICKLERS: list[Dumps] = [pickle.dumps, cloud_dumps]
 
 
 @frozen
@@ -65,7 +73,8 @@ class Loader(Actor[Echo | Load | LoadBeside]):
 
     @handles(Load)
     def load(self, command: Load) -> ActorRef[Any]:
-        return unpickled(command.blob)
+        ref: ActorRef[Any] = unpickled(command.blob)
+        return ref
 
     @handles(LoadBeside)
     async def load_beside(self, command: LoadBeside) -> ActorRef[Any]:
@@ -189,7 +198,7 @@ async def test_an_address_that_never_was_resolves_to_a_ref_that_leads_nowhere(au
             node = ref.address.node
             for path in ("/user/loader/nobody", "/nobody/at/all", "/"):
                 with system.current():
-                    back = trouper.actors.resolving.resolve(Address(node, path, 7))
+                    back = resolve(Address(node, path, 7))
                 back.tell_nowait(Echo())
                 assert str(back) == path
 
@@ -205,9 +214,9 @@ async def test_a_ref_pickled_in_a_message_comes_back_as_itself(autojump_clock: M
         async with open_system() as system:
             ref = await system.spawn(actor(Loader))
             with system.current():
-                back = unpickled(cloudpickle.dumps(Terminated(ref, trouper.Exit("normal"))))
+                back = unpickled(cloud_dumps(Terminated(ref, trouper.Exit("normal"))))
                 assert back == Terminated(ref, trouper.Exit("normal"))
-                assert unpickled(cloudpickle.dumps(Holds(ref))).who == ref
+                assert unpickled(cloud_dumps(Holds(ref))).who == ref
 
 
 # Specs
@@ -229,10 +238,13 @@ async def test_a_spec_with_a_class_and_a_closure_of_its_own_goes_through_cloudpi
         async def greet(self, command: Greet) -> str:
             return self.decorate(command.name)
 
-    spec = supervisor("top", [actor(Greeter, lambda name: f"{greeting}, {name}", name="greeter", mailbox=3)], max_restarts=1)
+    def greeting_of(name: str) -> str:
+        return f"{greeting}, {name}"
+
+    spec = supervisor("top", [actor(Greeter, greeting_of, name="greeter", mailbox=3)], max_restarts=1)
     back: Any
     greet: Any
-    back, greet = unpickled(cloudpickle.dumps((spec, Greet("you"))))
+    back, greet = unpickled(cloud_dumps((spec, Greet("you"))))
     assert back is not spec
     with trio.fail_after(10):
         async with open_system(back) as system:
@@ -257,18 +269,27 @@ def _made_up(kind: str, name: str) -> Any:
     return {"str": f"the {name}", "int": 64, "float": 2.5}[kind]
 
 
+def _fields(kind: Any) -> tuple[Any, ...]:
+    return tuple(attrs.fields(kind)) if attrs.has(kind) else ()
+
+
+def _made(kind: Any, values: list[Any]) -> Any:
+    return kind(*values)
+
+
 @pytest.mark.parametrize("dumps", PICKLERS)
 @pytest.mark.parametrize("kind", _public_errors(), ids=lambda kind: kind.__name__)
 def test_every_public_error_pickles_with_its_fields_its_text_and_its_notes(kind: type[TrouperError], dumps: Dumps) -> None:
     """Each error of the facade survives pickling: type, fields, text, notes. Its text is more than the name of a class."""
-    values = [_made_up(str(each.type), each.name) for each in attrs.fields(kind)] if attrs.has(kind) else []
-    error = kind(*values)
+    fields = _fields(kind)
+    values = [_made_up(str(each.type), each.name) for each in fields]
+    error = _made(kind, values)
     error.add_note("seen in the test")
-    back = unpickled(dumps(error))
+    back: Any = unpickled(dumps(error))
     assert type(back) is kind
     assert str(back) == str(error)
     assert back.__notes__ == ["seen in the test"]
-    for each in attrs.fields(kind) if attrs.has(kind) else ():
+    for each in fields:
         assert repr(getattr(back, each.name)) == repr(getattr(error, each.name))
     if values:
         assert str(error).endswith(".")
