@@ -183,7 +183,7 @@ def test_a_handler_for_two_types_by_mistake_is_refused() -> None:
     with pytest.raises(TypeError, match="Write a second method for Add"):
 
         class Twice(Actor[Add | Total]):
-            @handles(Add)  # pyright: ignore[reportCallIssue, reportUntypedFunctionDecorator]
+            @handles(Add)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUntypedFunctionDecorator]
             @handles(Total)
             def both(self, message: Any) -> Any: ...
 
