@@ -21,6 +21,9 @@ from works import WORKS, Work
 
 ROUNDS = 7
 BARE_MESSAGES = 400_000
+WORK_SECONDS_MAX = 120.0
+"""A work that takes longer has lost a message that it waits for."""
+
 QUICK = 100
 """By how much `--quick` divides every number."""
 
@@ -61,14 +64,14 @@ def measure(plan: Plan) -> Iterator[Finding]:
     bare: dict[str, list[float]] = {work.name: [] for work in plan.works}
     for work in plan.works:  # once for nothing: the interpreter has seen each function before it counts
         say(f"warming up: {work.name}")
-        trio.run(work.run, max(1, work.operations // QUICK))
+        trio.run(run_work, work, QUICK)
     messages = BARE_MESSAGES // plan.divisor
     for number in range(1, plan.rounds + 1):
         for work in plan.works:
             say(f"round {number} of {plan.rounds}: {work.name}")
             gc.collect()
             bare_before = bare_seconds(messages // 2)
-            operations, taken = trio.run(work.run, max(1, work.operations // plan.divisor))
+            operations, taken = trio.run(run_work, work, plan.divisor)
             bare_after = bare_seconds(messages // 2)
             seconds[work.name].append(taken / operations)
             bare[work.name].append((bare_before + bare_after) / messages)
@@ -79,6 +82,12 @@ def measure(plan: Plan) -> Iterator[Finding]:
         say(f"memory: {name}")
         yield Weight(name, f"one of {actors:,} idle actors", bytes_an_idle_actor(actors))
     say("")
+
+
+async def run_work(work: Work, divisor: int) -> tuple[int, float]:
+    """Runs a work at its size or a part of it. Returns how many operations it did, and the seconds that they took."""
+    with trio.fail_after(WORK_SECONDS_MAX):
+        return await work.run(max(1, work.operations // divisor))
 
 
 def say(text: str) -> None:

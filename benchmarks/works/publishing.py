@@ -13,6 +13,7 @@ from attrs import define, frozen
 
 from trouper import Actor, actor, handles, open_system
 
+from .counting import HOW_MANY, HowMany
 from .work import Work
 
 BURST = 1000
@@ -48,7 +49,7 @@ class Day:
 
 
 @define(eq=False)
-class PlainSubscriber(Actor[OrderPlaced | DayEnded]):
+class PlainSubscriber(Actor[OrderPlaced | DayEnded | HowMany]):
     """Takes facts in plain handlers."""
 
     days: list[Day]
@@ -67,11 +68,17 @@ class PlainSubscriber(Actor[OrderPlaced | DayEnded]):
     @handles(DayEnded)
     def end(self, _fact: DayEnded) -> None:
         """Has seen all facts of a burst."""
+        self.handled += 1
         self.days[-1].end()
+
+    @handles(HowMany)
+    def how_many(self, _question: HowMany) -> int:
+        """Says how many facts there were."""
+        return self.handled
 
 
 @define(eq=False)
-class AsyncSubscriber(Actor[OrderPlaced | DayEnded]):
+class AsyncSubscriber(Actor[OrderPlaced | DayEnded | HowMany]):
     """Takes facts in async handlers."""
 
     days: list[Day]
@@ -90,7 +97,13 @@ class AsyncSubscriber(Actor[OrderPlaced | DayEnded]):
     @handles(DayEnded)
     async def end(self, _fact: DayEnded) -> None:
         """Has seen all facts of a burst."""
+        self.handled += 1
         self.days[-1].end()
+
+    @handles(HowMany)
+    async def how_many(self, _question: HowMany) -> int:
+        """Says how many facts there were."""
+        return self.handled
 
 
 async def publish(factory: type[PlainSubscriber | AsyncSubscriber], fan_out: int, deliveries: int) -> tuple[int, float]:
@@ -109,8 +122,7 @@ async def publish(factory: type[PlainSubscriber | AsyncSubscriber], fan_out: int
             system.publish(DAY_ENDED)
             await day.over.wait()
         seconds = perf_counter() - began
-        accounts = system.statistics().actors
-        handled = [accounts[ref.path].handled for ref in refs]
+        handled = [await ref.ask(HOW_MANY) for ref in refs]
     assert handled == [bursts * (facts + 1)] * fan_out, (handled, bursts, facts)
     return sum(handled), seconds
 
