@@ -390,6 +390,46 @@ async def test_a_failure_from_outside_is_the_cause_of_the_cut(autojump_clock: Mo
             assert await ref.ask(Ping()) == "pong"
 
 
+async def test_a_failure_that_a_handler_brings_about_itself_cuts_it_at_its_next_wait(autojump_clock: MockClock) -> None:
+    """Its own filter raises for what it publishes: what it would wait for next is cancelled at once."""
+
+    @frozen
+    class Happened:
+        pass
+
+    @define(eq=False)
+    class Picky(Actor[Do | Happened]):
+        def on_start(self) -> None:
+            self.context.subscribe(Happened, where=self.fails)
+
+        def fails(self, fact: Happened) -> bool:
+            raise Broken
+
+        @handles(Happened)
+        def happened(self, fact: Happened) -> None: ...
+
+        @handles(Do)
+        async def do(self, command: Do) -> Any:
+            self.context.publish(Happened())
+            return await command.what(Doer())
+
+    async def wait_on_trio(doer: Doer) -> None:
+        await trio.sleep_forever()
+
+    with trio.fail_after(5):
+        async with open_system() as system:
+            ref = await system.spawn(actor(Picky))
+            other = await system.spawn(actor(Doer))
+
+            async def wait_held(doer: Doer) -> None:
+                await other.ask(Do(trio_sleep), timeout=math.inf)
+
+            for wait in (wait_on_trio, wait_held):
+                with pytest.raises(AskFailed) as caught:
+                    await ref.ask(Do(wait), timeout=math.inf)
+                assert isinstance(caught.value.__cause__, Broken)
+
+
 # Contextvars
 
 

@@ -15,6 +15,7 @@ from trouper import (
     AskTimeout,
     Counts,
     DeadLetter,
+    Fifo,
     MailboxFull,
     Priority,
     Request,
@@ -23,6 +24,7 @@ from trouper import (
     actor,
     handles,
     open_system,
+    supervisor,
 )
 
 
@@ -287,7 +289,8 @@ async def test_a_full_stash_may_be_survived(autojump_clock: MockClock) -> None:
             ref = await system.spawn(actor(Polite, stash=1))
             await ref.tell(AskedWork("kept"))
             assert await ref.ask(AskedWork("refused")) == "no, thanks"
-            assert (counts_of(system, ref).handled, counts_of(system, ref).waiting) == (1, 1)
+            assert await ref.ask(AskedWork("refused in place")) == "no, thanks"
+            assert (counts_of(system, ref).handled, counts_of(system, ref).waiting) == (2, 1)
 
 
 @pytest.mark.parametrize("how", ["timeout", "cancelled"])
@@ -364,7 +367,8 @@ async def test_an_ask_that_is_given_up_after_it_came_back_is_withdrawn(autojump_
     assert done == ["1", "2"]
 
 
-async def test_a_handler_that_fails_after_stashing_loses_its_message(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("mailbox", [Fifo(10), Priority(10, key=lambda message: 0)])
+async def test_a_handler_that_fails_after_stashing_loses_its_message(autojump_clock: MockClock, mailbox: Fifo | Priority) -> None:
     """The failing message is not retried, so it is not kept; the asker is told; those set aside before come back."""
 
     @define(eq=False)
@@ -391,7 +395,7 @@ async def test_a_handler_that_fails_after_stashing_loses_its_message(autojump_cl
         done: list[str] = []
         with trio.fail_after(5):
             async with open_system() as system:
-                ref = await system.spawn(actor(Hasty, done, comes_back))
+                ref = await system.spawn(actor(Hasty, done, comes_back, mailbox=mailbox))
                 await ref.tell(Work("first"))
                 with pytest.raises(AskFailed) as caught:
                     await ref.ask(AskedWork("fails"))
@@ -454,6 +458,63 @@ async def test_on_a_restart_the_stash_goes_back_in_front_of_the_mailbox(autojump
             assert (counts.accepted, counts.handled, counts.failed) == (5, 4, 1)
     assert done == ["1", "2", "3", "4"]
     assert replies == ["did 2"]
+
+
+async def test_a_timer_message_that_was_set_aside_is_lost_with_the_handler_that_fails(autojump_clock: MockClock) -> None:
+    """Also if it came back to the mailbox before; after a resume the timer goes on with the next one."""
+
+    @define(eq=False)
+    class Hasty(Actor[str]):
+        def on_start(self) -> None:
+            self.context.every(1.0, "tick")
+
+        @handles(str)
+        async def tick(self, text: str) -> None:
+            ticks.append(text)
+            if len(ticks) <= 2:
+                self.context.stash()
+                if len(ticks) == 2:
+                    self.context.unstash_all()
+                raise Broken
+
+    ticks: list[str] = []
+    spec = actor(Hasty)
+    with trio.fail_after(10):
+        async with open_system(supervisor("top", [spec], directives={Broken: "resume"})) as system:
+            await trio.sleep(4.5)
+            counts = counts_of(system, system.ref(spec))
+            assert (counts.accepted, counts.handled, counts.failed, counts.waiting) == (4, 2, 2, 0)
+
+
+async def test_a_background_task_may_take_messages_back(autojump_clock: MockClock) -> None:
+    """The idle actor wakes up for them."""
+
+    @define(eq=False)
+    class Delaying(Actor[Work]):
+        done: list[str]
+        is_late: bool = False
+
+        @handles(Work)
+        def work(self, command: Work) -> None:
+            if self.is_late:
+                self.done.append(command.name)
+            else:
+                self.context.stash()
+                self.context.start_soon(self.take_back)
+
+        async def take_back(self) -> None:
+            await trio.sleep(1)
+            self.is_late = True
+            self.context.unstash_all()
+
+    done: list[str] = []
+    with trio.fail_after(5):
+        async with open_system() as system:
+            ref = await system.spawn(actor(Delaying, done))
+            await ref.tell(Work("1"))
+            await trio.sleep(2)
+            assert counts_of(system, ref).handled == 1
+    assert done == ["1"]
 
 
 async def test_on_a_stop_what_is_stashed_is_a_dead_letter(autojump_clock: MockClock) -> None:

@@ -94,6 +94,19 @@ async def test_a_repeated_timer_keeps_its_rate(autojump_clock: MockClock) -> Non
     assert seen == [(float(time), "tick") for time in (1, 2)] + [(6.4, "tick")] + [(float(time), "tick") for time in (7, 8)]
 
 
+async def test_a_clock_that_runs_ahead_costs_no_rate_and_brings_no_burst(autojump_clock: MockClock) -> None:
+    """After ten seconds in which nothing ran, one message comes, and the next at its time."""
+    seen: list[tuple[float, str]] = []
+    with trio.fail_after(100):
+        async with open_system() as system:
+            ref = await system.spawn(actor(Clockwork, trio.current_time(), seen))
+            await ref.tell(Do(lambda self: self.context.every(1.0, "tick")))
+            await trio.sleep(1.5)
+            autojump_clock.jump(10)
+            await trio.sleep(2)
+    assert seen == [(1.0, "tick"), (11.5, "tick"), (12.0, "tick"), (13.0, "tick")]
+
+
 async def test_a_cancelled_timer_is_never_handled_even_if_its_message_was_queued(autojump_clock: MockClock) -> None:
     """Cancelled before or after it fired, from a handler or from a queued one: no message of it is handled; it counts as withdrawn."""
     seen: list[tuple[float, str]] = []
@@ -405,3 +418,41 @@ async def test_a_timer_message_that_is_set_aside_still_belongs_to_its_timer(auto
             counts = system.statistics().actors[ref.path]
             assert (counts.accepted, counts.handled, counts.withdrawn, counts.waiting) == (5, 3, 2, 0)
     assert seen == ["tick set aside", "once set aside", "new"]
+
+
+async def test_a_timer_message_that_is_set_aside_after_its_timer_ended_is_the_actors(autojump_clock: MockClock) -> None:
+    """Cancelled or replaced while its message was in hand, the timer has no part in it any more: what was stashed comes back."""
+    seen: list[str] = []
+
+    @define(eq=False)
+    class Shelf(Actor[str]):
+        timers: list[Timer] = field(factory=list[Timer], init=False)
+
+        def on_start(self) -> None:
+            self.timers.append(self.context.every(1.0, "tick"))
+            self.context.after(2.0, "once", key="once")
+
+        @handles(str)
+        def note(self, text: str) -> None:
+            seen.append(text)
+            if seen.count(text) == 2:
+                return
+            match text:
+                case "tick":
+                    self.timers[0].cancel()
+                    self.context.stash()
+                case "once":
+                    self.context.after(1.0, "new", key="once")
+                    self.context.stash()
+                case "new":
+                    self.context.unstash_all()
+                case _:
+                    pass
+
+    with trio.fail_after(10):
+        async with open_system() as system:
+            ref = await system.spawn(actor(Shelf))
+            await trio.sleep(5)
+            counts = system.statistics().actors[ref.path]
+            assert (counts.accepted, counts.handled, counts.withdrawn, counts.waiting) == (3, 3, 0, 0)
+    assert seen == ["tick", "once", "new", "tick", "once"]
