@@ -1,6 +1,7 @@
 """Directives: restart, resume, stop or escalate, chosen by the type of the exception."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 import trio
@@ -80,6 +81,24 @@ class Counter(Actor[Increment | Fail | Later]):
 
 def counter(name: str = "counter", restart: Restart = "permanent") -> ActorSpec[Increment | Fail | Later]:
     return actor(Counter, name=name, restart=restart)
+
+
+@pytest.mark.parametrize("directive", ["restart", "resume", "stop", "escalate"])
+async def test_the_type_of_the_exception_decides_what_becomes_of_the_actor(directive: Directive, autojump_clock: MockClock) -> None:
+    """A new instance, the old one, none, or whatever the next supervisor says: here that all of its children start again."""
+    spec, sibling = counter(), counter("sibling")
+    inner = supervisor("inner", [sibling, spec], directives={Harmless: directive, Hopeless: "stop"})
+    async with open_system(supervisor("outer", [inner])) as system:
+        ref = system.ref(spec)
+        for each in (ref, system.ref(sibling)):
+            await each.ask(Increment())
+        await ref.tell(Fail(Harmless()))
+        await wait_all_tasks_blocked()
+        expected = {"restart": (1, 2), "resume": (2, 2), "stop": (None, 2), "escalate": (1, 1)}
+        total: int | None = None
+        with suppress(AskStopped):
+            total = await ref.ask(Increment())
+        assert (total, await system.ref(sibling).ask(Increment())) == expected[directive]
 
 
 async def test_resume_keeps_the_state_and_costs_nothing(autojump_clock: MockClock) -> None:
