@@ -7,6 +7,8 @@ hooks are the user's code and run as turns of the actor, like messages.
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
 
 from ..supervision import Directive, Exit
@@ -37,6 +39,9 @@ from .pending import Pending, begin
 from .watching import unwatch
 
 protected = trio.lowlevel.enable_ki_protection
+
+STOPPED_AT_ONCE_MAX: Final = 64
+"""Dynamic children that are told to stop before others run: the end of a hundred thousand takes a second."""
 
 SHUTDOWN = Exit("shutdown")
 
@@ -203,10 +208,14 @@ async def _end_children(family: Family, ending: Ending) -> None:
     """Dynamic children first, in parallel, then the static ones right to left: to die, or to wait for their parent's restart."""
     family.abandon_restarts()
     dynamic = family.dynamic()
-    for child in dynamic:
+    for number, child in enumerate(dynamic, 1):
         if ending.restart:  # the parent's new instance knows nothing of them
             unwatch(family.parent, child)
         request_stop(child, drain=ending.drain)
+        if number % STOPPED_AT_ONCE_MAX == 0:
+            others_ran = Pending()
+            family.parent.dispatcher.alarms.after(0.0, others_ran.settle)
+            await others_ran
     for child in dynamic:
         await death_of(child)
     for child in reversed(family.static()):
