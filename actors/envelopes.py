@@ -89,7 +89,7 @@ class Ask(Pending, Envelope):
 
 
 class Forwarded(Ask):
-    """A copy of an ask that a router passed on: what answers it answers the original."""
+    """A copy of an ask that a router passed on: what answers it answers the original, whose asker waits for the copies' targets."""
 
     __slots__ = ("origin",)
 
@@ -99,7 +99,6 @@ class Forwarded(Ask):
         if origin.copies is None:
             origin.copies = {}
         origin.copies[self] = None
-        origin.target = target
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> bool:
         """Answers the original: a reply at once, an error only if no other copy can still reply."""
