@@ -19,6 +19,7 @@ from trouper import (
     AskFailed,
     AskStopped,
     AskTimeout,
+    Backoff,
     Counts,
     DeadLetter,
     Deadlock,
@@ -26,6 +27,7 @@ from trouper import (
     NoRoutee,
     Request,
     ServiceKey,
+    Supervision,
     Unhandled,
     actor,
     group,
@@ -137,6 +139,13 @@ async def quiet() -> None:
 
 def assert_adds_up(counts: Counts) -> None:
     assert counts.accepted == counts.handled + counts.failed + counts.withdrawn + counts.dead_letters + counts.waiting
+
+
+def _deadlock_behind(error: BaseException | None) -> Deadlock:
+    while not isinstance(error, Deadlock):
+        assert error is not None
+        error = error.__cause__
+    return error
 
 
 # Which worker
@@ -343,11 +352,7 @@ async def test_the_edge_of_a_forwarded_ask_moves_to_the_worker(autojump_clock: M
     customer = await actor_system.spawn(actor(Customer, pool, name="customer"))
     with pytest.raises(AskFailed) as raised:
         await customer.ask(AskBack(customer))
-    error: BaseException | None = raised.value
-    while not isinstance(error, Deadlock):
-        assert error is not None
-        error = error.__cause__
-    assert error.circle == ("/user/pool/worker-1", "/user/customer", "/user/pool/worker-1")
+    assert _deadlock_behind(raised.value).circle == ("/user/pool/worker-1", "/user/customer", "/user/pool/worker-1")
     other = await actor_system.spawn(actor(Customer, pool, name="other"))
     assert await customer.ask(Work()) == "worker-2"
     assert await other.ask(Work()) == "worker-1"
@@ -397,6 +402,42 @@ async def test_a_worker_that_fails_is_restarted_alone_and_keeps_its_place(autoju
     assert str(raised.value.__cause__) == "worker-1"
     assert [await pool.ask(Work()) for _ in range(3)] == ["worker-2", "worker-3", "worker-1"]
     assert shift.starts == {"worker-1": 2, "worker-2": 1, "worker-3": 1}
+
+
+async def test_what_is_for_a_worker_that_restarts_waits_for_it(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
+    """While it backs off it is still one of the pool: its turn comes, and its messages reach the new instance."""
+    actor_system.expect_failure(ValueError)
+    shift = Shift()
+    slowly = Supervision(backoff=Backoff(first=20.0, jitter=0.0))
+    pool = await actor_system.spawn(evolve(router("pool", worker(shift), 2), supervision=slowly))
+    with pytest.raises(AskFailed):
+        await pool.ask(Crash())
+    began = trio.current_time()
+    assert await pool.ask(Work()) == "worker-2"
+    assert trio.current_time() == began
+    assert await pool.ask(Work(), timeout=60.0) == "worker-1"
+    assert trio.current_time() == began + 20
+
+
+async def test_routers_may_stand_in_a_row(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
+    """A group of pools: the reply comes from the worker at the end, giving up reaches it, and the circle is named without them."""
+    actor_system.expect_failure(Deadlock, AskFailed)
+    key = ServiceKey[Work | Slow | AskBack]("pools")
+    shift = Shift()
+    front = await actor_system.spawn(group("front", key, routing="broadcast"))
+    for name in ("one", "two"):
+        actor_system.registry.register(key, await actor_system.spawn(router(name, worker(shift), 1)))
+    assert await front.ask(Work()) == "worker-1"
+    customer = await actor_system.spawn(actor(Customer, front, name="customer"))
+    with pytest.raises(AskFailed) as raised:
+        await customer.ask(AskBack(customer))
+    assert _deadlock_behind(raised.value).circle[1:] == ("/user/customer", "/user/two/worker-1")
+    await front.tell(Slow(1))
+    await quiet()
+    with pytest.raises(AskTimeout):
+        await front.ask(Work(2), timeout=1.0)
+    await trio.sleep(60)
+    assert 2 not in shift.done_by("worker-1")
 
 
 async def test_without_a_worker_a_message_is_a_dead_letter_and_an_asker_is_told(
