@@ -205,7 +205,10 @@ def asking(message: Quick | Slow | Later) -> Operation:
 
 
 async def answered_iff_done(stage: Stage, done: bool) -> None:
+    """An ask that was given up before its handler began is never handled."""
+    begun = [kind for kind in stage.taken if isinstance(kind, str)]
     await trio.sleep(5)
+    assert [kind for kind in stage.taken if isinstance(kind, str)] == begun
     assert (stage.result is not None) == done
     statistics = stage.system.statistics()
     assert statistics.waiting == 0

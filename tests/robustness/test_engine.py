@@ -31,7 +31,6 @@ from trouper import (
     open_system,
     supervisor,
 )
-from trouper.actors.dispatcher import PARKED_MAX
 
 Check = Callable[[System], None]
 
@@ -129,7 +128,7 @@ async def test_workers_are_as_many_as_suspended_handlers_and_few_when_nobody_wai
             await trio.testing.wait_all_tasks_blocked()
             assert 300 <= tasks() - before <= 301
             await trio.sleep(2)
-            assert tasks() - before <= PARKED_MAX
+            assert tasks() - before <= 64
             assert system.statistics().waiting == 0
 
 
