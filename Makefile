@@ -33,7 +33,7 @@ test: $(STAMP)
 	@echo "== pyright, strict: types once more"
 	@$(PYRIGHT)
 	@echo "== pyright --verifytypes: every public name is typed"
-	@report=$$($(PYRIGHT) --verifytypes trouper --ignoreexternal) || { echo "$$report"; exit 1; }; echo "$$report" | grep score
+	@report=$$($(PYRIGHT) --verifytypes trouper) || { echo "$$report"; exit 1; }; echo "$$report" | grep score
 	@echo "== pytest: the tests, the examples and the snippets of the docs, under coverage"
 	@$(SAFELY) $(BIN)/python -m coverage run -m pytest
 	@echo "== coverage: lines and branches of the rooms"

@@ -33,8 +33,8 @@ class Alarm:
 
     def __init__(self, alarms: Alarms, when: float, order: int, call: Callable[[], object]) -> None:
         self._alarms = alarms
-        self.when = when
-        self.order = order
+        self.when: float = when
+        self.order: int = order
         self.call: Callable[[], object] | None = call
 
     def __lt__(self, other: Alarm) -> bool:

@@ -7,17 +7,16 @@ from types import CoroutineType
 from typing import Any
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from .cell import CURRENT, GONE, Background, Cell
 from .supervising import fail_from_outside
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @protected
 def start_soon(cell: Cell, call: Callable[..., Awaitable[object]], *arguments: Any) -> None:
     """Runs ``call(*arguments)`` as a task of the actor. Its exception is the actor's failure."""
-    if isinstance(call, CoroutineType):
+    if isinstance(call, CoroutineType):  # pyright: ignore[reportUnnecessaryIsInstance]
         call.close()  # else Python warns that nobody awaited it, which is not what went wrong
         raise TypeError(f"start_soon() calls the function itself: start_soon({call.__name__}, ...), not start_soon({call.__name__}(...)).")
     if not callable(call):

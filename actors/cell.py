@@ -68,7 +68,7 @@ class Background:
     __slots__ = ("cell",)
 
     def __init__(self, cell: Cell) -> None:
-        self.cell = cell
+        self.cell: Cell = cell
 
 
 CURRENT: ContextVar[Cell | Background | None] = ContextVar("trouper_current", default=None)
@@ -81,11 +81,11 @@ class Losses:
     __slots__ = ("dead_letters", "failed", "restarts", "unswept", "withdrawn")
 
     def __init__(self) -> None:
-        self.failed = 0
-        self.withdrawn = 0
-        self.unswept = 0  # of these, since the queue was compacted
-        self.dead_letters = 0
-        self.restarts = 0
+        self.failed: int = 0
+        self.withdrawn: int = 0
+        self.unswept: int = 0  # of these, since the queue was compacted
+        self.dead_letters: int = 0
+        self.restarts: int = 0
 
 
 class Ties:
@@ -121,9 +121,9 @@ class Ties:
     )
 
     def __init__(self) -> None:
-        self.attempt = -1  # of the back-off: -1 before the first failure
-        self.awaited = False  # somebody waits for the present attempt to start
-        self.since = 0.0  # when it last came up, for the back-off
+        self.attempt: int = -1  # of the back-off: -1 before the first failure
+        self.awaited: bool = False  # somebody waits for the present attempt to start
+        self.since: float = 0.0  # when it last came up, for the back-off
         self.behaviours: list[Callable[[Any], Any]] | None = None
         self.deferred: dict[Ask, None] | None = None
         self.down: list[Pending] = []  # settled when it is dead
@@ -131,16 +131,16 @@ class Ties:
         self.ending: Ending | None = None  # the stop or restart that is asked for or under way
         self.escaped: Exit | None = None  # how it ended by itself, while its parent has not yet taken it down
         self.exit: Exit | None = None  # how it ended, once it is dead
-        self.leaving = False  # it asked to stop itself
-        self.shut_down = False  # a significant child has ended
+        self.leaving: bool = False  # it asked to stop itself
+        self.shut_down: bool = False  # a significant child has ended
         self.failure: BaseException | None = None  # a failure from outside its turn
         self.family: Family | None = None
         self.job: Job | None = None  # the hook to be run by the next turn
         self.listings: dict[object, Listings] | None = None  # its subscriptions to keys of the registry
-        self.registered = False
+        self.registered: bool = False
         self.started: Pending | None = None  # settled when the present attempt to start has ended
         self.stash: StashBuffer | None = None
-        self.subscribed = False
+        self.subscribed: bool = False
         self.task_scopes: set[trio.CancelScope] | None = None
         self.tasks_over: Pending | None = None
         self.timers: dict[object, Timer] | None = None
@@ -201,17 +201,17 @@ class Cell:
     table: dict[type, Callable[[Any, Any], Any]]
 
     def __init__(self, dispatcher: Runtime, spec: ChildSpec[Any], parent: Cell | None, name: str, incarnation: int) -> None:
-        self.dispatcher = dispatcher
-        self.spec = spec
-        self.parent = parent
-        self.name = name
-        self.incarnation = incarnation
-        self.state = CLOSED
-        self.phase = STARTING
-        self.attention = False
+        self.dispatcher: Runtime = dispatcher
+        self.spec: ChildSpec[Any] = spec
+        self.parent: Cell | None = parent
+        self.name: str = name
+        self.incarnation: int = incarnation
+        self.state: int = CLOSED
+        self.phase: int = STARTING
+        self.attention: bool = False
         self.queue: Queue | None = None
-        self.limit = spec.mailbox.capacity
-        self.pool = dispatcher.pool_of(spec.mailbox)
+        self.limit: int = spec.mailbox.capacity
+        self.pool: Any = dispatcher.pool_of(spec.mailbox)
         self.table = EMPTY_TABLE
         self.plain = EMPTY_PLAIN
         self.instance = None
@@ -222,8 +222,8 @@ class Cell:
         self.held: Generator[Any, Any, Any] | None = None
         self.pending: Pending | None = None
         self.worker: Worker | None = None
-        self.accepted = 0
-        self.handled = 0
+        self.accepted: int = 0
+        self.handled: int = 0
         self.losses: Losses | None = None
         self.ties: Ties | None = None
 

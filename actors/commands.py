@@ -7,7 +7,7 @@ goes on by itself.
 
 from __future__ import annotations
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Exit, StartFailed, describe_cause, restarts_after
 from .cell import CURRENT, GONE, STARTING, UP, Background, Cell
@@ -16,8 +16,6 @@ from .errors import ActorGone
 from .stopping import death_of, request_stop
 from .supervising import leave_drained, restart_by_hand
 from .waiting import wait
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 def _is_own_or_above(cell: Cell) -> bool:

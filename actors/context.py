@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, final
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from . import background, commands, spawning, stashing
 from .cell import GONE, UP, Cell
@@ -36,8 +37,6 @@ M = TypeVar("M")
 R = TypeVar("R")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 def own_cell(cell: Cell, ref: ActorRef[Any]) -> Cell:

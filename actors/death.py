@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import Envelope, message_type
 from ..supervision import Exit, describe_cause
@@ -16,8 +16,6 @@ from .envelopes import Ask, Delivery
 from .errors import AskFailed, AskStopped
 from .life_facts import ActorStopped, DeadLetterReason
 from .watching import end_watches, tell_of_death
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @protected

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..registry import Listing, Registrations, ServiceKey
 from .cell import CURRENT, GONE, Background, Cell
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 M = TypeVar("M")
-
-protected = trio.lowlevel.enable_ki_protection
 
 LISTINGS_MAX = 1000
 """Listings of one key that may wait in one actor's mailbox; beyond that the oldest is left out."""
@@ -47,7 +46,7 @@ class Listings:
         self._cell = cell
         self._key = key
         self._waiting: dict[_ListingDelivery, None] = {}
-        self.end = registrations.on_change(key, self.tell)
+        self.end: Callable[[], None] = registrations.on_change(key, self.tell)
 
     def tell(self, refs: tuple[ActorRef[Any], ...]) -> None:
         """Queues who is registered now."""

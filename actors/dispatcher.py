@@ -27,9 +27,9 @@ from .resume import Resume
 from .turn import CUT, RUN_CANCELLED, ended, is_doomed, turn
 
 if TYPE_CHECKING:
-    from .policy import Policy
+    from .policy import Policy, ReadyQueue
 
-protected = trio.lowlevel.enable_ki_protection
+from trio.lowlevel import enable_ki_protection as protected
 
 PARKED_MAX: Final = 64
 """Workers that wait for work; more than that end."""
@@ -53,11 +53,11 @@ class Worker:
     __slots__ = ("cell", "has_baton", "retired", "scope", "task")
 
     def __init__(self) -> None:
-        self.has_baton = True  # it is started to take it
-        self.task = trio.lowlevel.current_task()
+        self.has_baton: bool = True  # it is started to take it
+        self.task: trio.lowlevel.Task = trio.lowlevel.current_task()
         self.cell: Cell | None = None  # the actor whose handler it stays with
-        self.scope = trio.CancelScope()
-        self.retired = False
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.retired: bool = False
 
     def cut(self) -> None:
         """Cancels the handler that it stays with."""
@@ -109,26 +109,26 @@ class Dispatcher:
     )
 
     def __init__(self, policy: Policy, *, max_suspended: int, slow_handler: float, log: logging.Logger) -> None:
-        self.policy = policy
-        self.ready = policy.new_ready_queue()
-        self.turn_length = policy.turn_max
+        self.policy: Policy = policy
+        self.ready: ReadyQueue = policy.new_ready_queue()
+        self.turn_length: int = policy.turn_max
         self.deques: list[deque[Any]] = []
-        self.alarms = Alarms(trio.lowlevel.current_clock().current_time)
-        self.log = log
-        self.is_awake = False
-        self.is_full = False
+        self.alarms: Alarms = Alarms(trio.lowlevel.current_clock().current_time)
+        self.log: logging.Logger = log
+        self.is_awake: bool = False
+        self.is_full: bool = False
         self.in_place: Cell | None = None
-        self.credit = CREDIT
-        self.credit_max = CREDIT
-        self.outside_slice_end = 0.0
-        self.suspended = 0
-        self.max_suspended = max_suspended
-        self.slow_handler = slow_handler
-        self.slice_end = 0.0
+        self.credit: int = CREDIT
+        self.credit_max: int = CREDIT
+        self.outside_slice_end: float = 0.0
+        self.suspended: int = 0
+        self.max_suspended: int = max_suspended
+        self.slow_handler: float = slow_handler
+        self.slice_end: float = 0.0
         self.blocked: deque[Cell] = deque()
         self._starting: Cell | None = None
         self.nursery: trio.Nursery | None = None
-        self.said_full = False
+        self.said_full: bool = False
         self._parked: list[Worker] = []
         self._task: Any = None
         self._cancel_status: object = None

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import MailboxFull, compact, evict_oldest, message_type
 from .cell import DEAD, IDLE, READY, Cell
 from .envelopes import Ask, Delivery
 from .errors import AskStopped
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @protected

@@ -48,12 +48,12 @@ class Ending:
     )
 
     def __init__(self, exit: Exit, *, restart: bool, cause: BaseException | None = None, drain: bool = False) -> None:  # noqa: A002
-        self.exit = exit
-        self.restart = restart
-        self.cause = cause
-        self.drain = drain
-        self.begun = False
-        self.killed = False
+        self.exit: Exit = exit
+        self.restart: bool = restart
+        self.cause: BaseException | None = cause
+        self.drain: bool = drain
+        self.begun: bool = False
+        self.killed: bool = False
         self.error: BaseException | None = None
         self._waiting: list[Pending] = []
         self.ripe: Callable[[], object] | None = None

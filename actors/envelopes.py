@@ -13,8 +13,11 @@ from .errors import AskTimeout
 from .pending import Pending
 
 if TYPE_CHECKING:
+    import trio
+
     from .alarms import Alarm
     from .cell import Cell
+    from .pending import Procedure
 
 
 class Ask(Pending, Envelope):
@@ -35,20 +38,21 @@ class Ask(Pending, Envelope):
     place: str
 
     def __init__(self, message: Any, target: Cell, asker: Cell | None) -> None:
-        self.done = False  # the fields of Pending, without a call: there is an Ask for every question
-        self.value = None
-        self.error = None
-        self.target = self.asked = target
-        self.cell = None
-        self.task = None
-        self.procedure = None
-        self.withdrawn = False
-        self.message = message
-        self.asker = asker
+        self.done: bool = False  # the fields of Pending, without a call: there is an Ask for every question
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.target: Cell | None = target
+        self.asked: Cell = target
+        self.cell: Cell | None = None
+        self.task: trio.lowlevel.Task | None = None
+        self.procedure: Procedure | None = None
+        self.withdrawn: bool = False
+        self.message: Any = message
+        self.asker: Cell | None = asker
         self.place = "door"
         self.bucket: dict[Ask, float] | None = None
         self.alarm: Alarm | None = None
-        self.timeout = 0.0
+        self.timeout: float = 0.0
         self.copies: dict[Forwarded, None] | None = None
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> bool:
@@ -95,7 +99,7 @@ class Forwarded(Ask):
 
     def __init__(self, origin: Ask, target: Cell) -> None:
         Ask.__init__(self, origin.message, target, origin.asker)
-        self.origin = origin
+        self.origin: Ask = origin
         if origin.copies is None:
             origin.copies = {}
         origin.copies[self] = None
@@ -126,7 +130,7 @@ class Sender(Pending):
 
     def __init__(self, message: Any, target: Cell) -> None:
         Pending.__init__(self, target)
-        self.message = message
+        self.message: Any = message
 
 
 class Delivery(Envelope):
@@ -140,8 +144,8 @@ class Delivery(Envelope):
     lane: ClassVar[Lane] = "early"
 
     def __init__(self, message: Any) -> None:
-        self.withdrawn = False
-        self.message = message
+        self.withdrawn: bool = False
+        self.message: Any = message
 
     def taken(self, cell: Cell) -> None:
         """It leaves the queue: to be handled, or because the actor is gone."""
@@ -159,7 +163,7 @@ class SetAside:
     """The message is counted where it is, not in the hand."""
 
     def __init__(self, item: Any) -> None:
-        self.item = item
+        self.item: Any = item
 
 
 class DeathNotice(Delivery):
@@ -171,7 +175,7 @@ class DeathNotice(Delivery):
 
     def __init__(self, message: Any, subject: Cell) -> None:
         Delivery.__init__(self, message)
-        self.subject = subject
+        self.subject: Cell = subject
 
     def taken(self, cell: Cell) -> None:
         """The watch is over."""

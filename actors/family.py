@@ -26,9 +26,10 @@ class Family:
 
     # Invariant: children maps the name of each living child to its cell, in start order among dynamic ones.
     # Invariant: placed maps each static spec to its latest cell, dead or alive.
-    # Invariant: _index maps each cell in places to its place.
+    # Invariant: _index maps each cell in places to its place, and _kept holds their names.
     __slots__ = (
         "_index",
+        "_kept",
         "causes",
         "children",
         "history",
@@ -45,16 +46,17 @@ class Family:
 
     def __init__(self, parent: Cell) -> None:
         policy = parent.spec.supervision or DEFAULT_SUPERVISION
-        self.parent = parent
-        self.policy = policy
-        self.window = RestartWindow(policy.max_restarts, policy.within)
+        self.parent: Cell = parent
+        self.policy: Supervision = policy
+        self.window: RestartWindow = RestartWindow(policy.max_restarts, policy.within)
         self.history: deque[float] = deque()
         self.causes: deque[BaseException] = deque(maxlen=policy.max_restarts + 1)
         self.children: dict[str, Cell] = {}
         self.places: list[tuple[ChildSpec[Any], Cell | None]] = [(spec, None) for spec in parent.spec.children]
         self._index: dict[Cell, int] = {}
+        self._kept: set[str] = set()
         self.numbers: dict[str, int] = {}
-        self.significant = 0  # living children that are
+        self.significant: int = 0  # living children that are
         self.regroup: Procedure | None = None  # the restart of a group under way (one_for_all, rest_for_one)
         self.regrouped: Sequence[Cell] = ()  # whom that one concerns
         self.regroups: dict[Cell, Procedure] | None = None  # single restarts under way (one_for_one)
@@ -72,7 +74,7 @@ class Family:
 
     def holder_of(self, name: str) -> str | None:
         """The path of whose name it is: a living child, or one of the spec that has ended and keeps its place."""
-        if name in self.children or (self.places and any(placed is not None and placed.name == name for _, placed in self.places)):
+        if name in self.children or name in self._kept:
             return f"{self.parent.path}/{name}"
         return None
 
@@ -103,9 +105,11 @@ class Family:
         self.adopt(cell)
         spec, old = self.places[index]
         if old is not None:
-            self._index.pop(old, None)
+            del self._index[old]
+            self._kept.remove(old.name)
         self.places[index] = (spec, cell)
         self._index[cell] = index
+        self._kept.add(cell.name)
 
     def abandon_restarts(self) -> None:
         """No restart under way goes on: the parent itself is taken down."""
@@ -126,6 +130,7 @@ class Family:
         index = self._index.get(cell)
         if index is not None and cell.spec.restart == "temporary":
             del self._index[cell]
+            self._kept.remove(cell.name)
             self.places[index] = (cell.spec, None)
 
     def start_count_again(self) -> None:

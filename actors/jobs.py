@@ -18,9 +18,9 @@ class Job(Pending):
 
     def __init__(self, target: Cell, call: Callable[..., Any], arguments: tuple[Any, ...], *, cancelled: bool) -> None:
         Pending.__init__(self, target)
-        self.call = call
-        self.arguments = arguments
-        self.cancelled = cancelled
+        self.call: Callable[..., Any] = call
+        self.arguments: tuple[Any, ...] = arguments
+        self.cancelled: bool = cancelled
 
 
 @trio.lowlevel.enable_ki_protection

@@ -35,10 +35,10 @@ class Pending:
     __slots__ = ("cell", "done", "error", "procedure", "target", "task", "value")
 
     def __init__(self, target: Cell | None = None) -> None:
-        self.done = False
+        self.done: bool = False
         self.value: Any = None
         self.error: BaseException | None = None
-        self.target = target
+        self.target: Cell | None = target
         self.cell: Cell | None = None
         self.task: trio.lowlevel.Task | None = None
         self.procedure: Procedure | None = None
@@ -100,7 +100,7 @@ class Procedure:
     def __init__(self, steps: Coroutine[Any, Any, None]) -> None:
         self._steps = steps
         self._waits_for: Pending | None = None
-        self.is_abandoned = False
+        self.is_abandoned: bool = False
 
     def advance(self) -> None:
         """Runs up to the next `Pending` that is not settled: now, or as soon as no other procedure runs."""

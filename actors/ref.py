@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..registry import Address
 from .cell import IDLE, READY
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @final

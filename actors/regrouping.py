@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-import trio
 from attrs import frozen
 
 from ..supervision import Directive, Exit
@@ -20,8 +19,6 @@ from .family import Family
 from .pending import Pending, Procedure
 from .starting import start
 from .stopping import SHUTDOWN, death_of, request_halt, request_stop
-
-protected = trio.lowlevel.enable_ki_protection
 
 OnFailure: TypeAlias = Callable[[Cell, Family, BaseException], Directive]
 """What is done when a child does not start again: the decision is not this file's, but it must know which it was."""

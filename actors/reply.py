@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import message_type
 from ..supervision import describe_cause
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .envelopes import Ask
 
 R = TypeVar("R")
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 class Reply(Generic[R]):

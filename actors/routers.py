@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import trio
 from attrs import define, evolve, field
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import message_type
 from ..registry import Chooser, Routing, ServiceKey, check_name, check_routing, choice
@@ -27,8 +27,6 @@ from .sending import tell_with_room, wait_for_room
 from .spec import ActorSpec
 
 M = TypeVar("M")
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @define(eq=False)

@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import Envelope, Fifo, Priority, PriorityQueue, message_type
 from ..registry import Address
@@ -32,8 +32,6 @@ from .policy import Policy
 from .ref import ActorRef
 from .sparse_log import SparseLog
 from .stream import Silence, Stream
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 class _PriorityPool:
@@ -80,26 +78,26 @@ class Runtime(Dispatcher):
         on_interrupt: Callable[[BaseException], None],
     ) -> None:
         super().__init__(policy, max_suspended=max_suspended, slow_handler=slow_handler, log=logging.getLogger("trouper"))
-        self.node = node
-        self.random = random
-        self.ask_timeout = ask_timeout
-        self.supervising = supervising
-        self.registry = Registry(self)
+        self.node: str = node
+        self.random: Random = random
+        self.ask_timeout: float = ask_timeout
+        self.supervising: Any = supervising
+        self.registry: Registry = Registry(self)
         self.collapse = on_collapse
         self.interrupt = on_interrupt
         self.is_killing = False
-        self.root = Cell(self, ChildSpec(object), None, "", 0)
+        self.root: Cell = Cell(self, ChildSpec(object), None, "", 0)
         self.root.phase = UP
         self.root.instance = self  # there is no actor in it: it only has children
         self.root.tied().family = Family(self.root)
         self.stream: Stream = Silence()
         self.guardian: Cell | None = None
-        self.dead_accepted = 0
-        self.dead_handled = 0
-        self.dead_losses = Losses()
+        self.dead_accepted: int = 0
+        self.dead_handled: int = 0
+        self.dead_losses: Losses = Losses()
         self._incarnations = count(1)
-        self.dead_letter_log = SparseLog(self.log, self.alarms, logging.WARNING, "dead letters")
-        self.failure_log = SparseLog(self.log, self.alarms, logging.ERROR, "failures")
+        self.dead_letter_log: SparseLog = SparseLog(self.log, self.alarms, logging.WARNING, "dead letters")
+        self.failure_log: SparseLog = SparseLog(self.log, self.alarms, logging.ERROR, "failures")
 
     # Cells
 

@@ -23,7 +23,7 @@ from .waiting import HOLD, can_hold, pause, wait, waiting_for
 if TYPE_CHECKING:
     from .runtime import Runtime
 
-protected = trio.lowlevel.enable_ki_protection
+from trio.lowlevel import enable_ki_protection as protected
 
 
 @protected

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..registry import NameTaken
 from ..supervision import ChildSpec
@@ -19,8 +20,6 @@ from .starting import start, start_failed
 from .stopping import death_of, out_of_time, request_stop
 from .supervising import await_start, family_of
 from .waiting import wait
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @protected

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Exit, StartFailed, describe_cause
 from .actor import Actor
@@ -24,8 +25,6 @@ from .opening import open_envelope
 from .pending import Pending, begin
 from .stopping import SHUTDOWN, begin_ending, drop_instance, tear_down
 from .table import Handler
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 @protected

@@ -7,16 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import StashBuffer, StashFull, message_type
 from .cell import EMPTY_PLAIN, Cell
 from .door import discard
 from .envelopes import Ask, Delivery, SetAside
 from .opening import open_envelope
-
-protected = trio.lowlevel.enable_ki_protection
-
 
 BEHAVIOURS_MAX: Final = 1000
 """How often an actor may become something else without unbecoming."""

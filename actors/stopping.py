@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Directive, Exit
 from .cell import (
@@ -37,8 +37,6 @@ from .jobs import run_hook
 from .life_facts import ActorFailed
 from .pending import Pending, begin
 from .watching import unwatch
-
-protected = trio.lowlevel.enable_ki_protection
 
 STOPPED_AT_ONCE_MAX: Final = 64
 """Dynamic children that are told to stop before others run: the end of a hundred thousand takes a second."""

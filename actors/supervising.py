@@ -7,7 +7,7 @@ delays nothing, since its own code has no part in it.
 
 from __future__ import annotations
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Directive, Exit, RestartLimitReached, affected, directive_for, shuts_down
 from ..supervision import restarts_after as ends_in_restart
@@ -20,8 +20,6 @@ from .pending import Pending, begin
 from .regrouping import Regroup, begin_regroup, is_new
 from .starting import can_renew, let_go, renew
 from .stopping import SHUTDOWN, begin_ending, cut, death_of, end_those_that_start, request_stop
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 def family_of(cell: Cell) -> Family:

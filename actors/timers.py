@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final, final
 
-import trio
-
 from .cell import Cell
 from .door import deliver, withdraw_delivery
 from .envelopes import Delivery
@@ -20,7 +18,7 @@ from .errors import TimersFull
 if TYPE_CHECKING:
     from .alarms import Alarm
 
-protected = trio.lowlevel.enable_ki_protection
+from trio.lowlevel import enable_ki_protection as protected
 
 TIMERS_MAX: Final = 1000
 """Timers that one actor may have at once."""
@@ -33,7 +31,7 @@ class TimerMessage(Delivery):
 
     def __init__(self, message: Any, timer: Timer) -> None:
         Delivery.__init__(self, message)
-        self.timer = timer
+        self.timer: Timer = timer
 
     def taken(self, cell: Cell) -> None:  # noqa: ARG002
         """The timer may queue its next message; one that fires once is over."""

@@ -15,6 +15,7 @@ from types import CoroutineType
 from typing import Any, Final
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import Envelope, message_type
 from ..supervision import describe_cause
@@ -30,8 +31,6 @@ from .stashing import take_back
 from .stopping import begin_ending
 from .supervising import failed, shut_down_by_child, stopped_itself
 from .waiting import HOLD, PAUSE
-
-protected = trio.lowlevel.enable_ki_protection
 
 COROUTINE: Final[Any] = CoroutineType  # Any: to a type checker, a comparison would narrow what a handler returned to no type at all
 DONE: Final = object()

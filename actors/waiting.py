@@ -11,17 +11,16 @@ not be held across one (trio would raise at the release); `async with lock` may,
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import coroutine
 from typing import Any, Final
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from .cell import CURRENT, RUNNING, Cell
 from .circles import asking_cell
 from .pending import Pending
-
-protected = trio.lowlevel.enable_ki_protection
 
 
 class _Mark:
@@ -30,7 +29,7 @@ class _Mark:
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
 
     def __repr__(self) -> str:
         return self.name
@@ -89,7 +88,7 @@ def waiting_for(pending: Pending) -> Generator[Any, Any, Any]:
     return pending.result()
 
 
-wait = coroutine(waiting_for)
+wait: Callable[[Pending], Awaitable[Any]] = coroutine(waiting_for)
 
 
 @protected

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import trio
 from attrs import frozen
 
 from ..supervision import Exit
@@ -20,7 +19,7 @@ from .envelopes import DeathNotice
 if TYPE_CHECKING:
     from .ref import ActorRef
 
-protected = trio.lowlevel.enable_ki_protection
+from trio.lowlevel import enable_ki_protection as protected
 
 
 @frozen

@@ -9,14 +9,13 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, final
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..actors.stream import OnFullFacts
 from .stream import EventStream
 from .subscription import Subscription
 
 T = TypeVar("T")
-
-protected = trio.lowlevel.enable_ki_protection
 
 _NUMBERS: Final = count(1)
 
@@ -43,7 +42,7 @@ class Facts(Generic[T]):
         capacity: int,
     ) -> None:
         self.subscriptions: dict[type[Any], Subscription | None] = {}
-        self.path = f"subscription-{next(_NUMBERS)}"
+        self.path: str = f"subscription-{next(_NUMBERS)}"
         self._stream = stream
         self._options = (fact_type, where, on_full, capacity)
         self._subscription = Subscription(self, fact_type, where, on_full, capacity)  # refuses bad options here, not at the block

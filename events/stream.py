@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import trio
 from attrs import define, field, frozen
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..actors.actor import Actor
 from ..actors.cell import DEAD, IDLE, RUNNING, Cell
@@ -24,8 +24,6 @@ from ..actors.stream import OnFullFacts
 from ..supervision import Exit
 from .immutable import check_immutable
 from .subscription import ActorSubscriber, FactDropped, Listener, Subscriber, Subscription
-
-protected = trio.lowlevel.enable_ki_protection
 
 SAID_EVERY_SECONDS: Final = 1.0
 """How often a subscription's losses are published at most."""

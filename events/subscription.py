@@ -76,15 +76,15 @@ class Subscription:
     ) -> None:
         if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"subscribe() takes a class of facts, not {fact_type!r}.")
-        self.subscriber = subscriber
-        self.fact_type = fact_type
+        self.subscriber: Subscriber = subscriber
+        self.fact_type: type[Any] = fact_type
         self.set_options(where, on_full, capacity)
-        self.began = 0  # the number of the last fact before it
+        self.began: int = 0  # the number of the last fact before it
         self.waiting: deque[Any] = deque()
-        self.dropped = 0
-        self.unsaid = 0
-        self.saying = False
-        self.last_said = -1.0
+        self.dropped: int = 0
+        self.unsaid: int = 0
+        self.saying: bool = False
+        self.last_said: float = -1.0
 
     def set_options(self, where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int) -> None:
         """Takes new options. What waits stays, and its losses are said as before. Raises TypeError, ValueError."""
@@ -96,9 +96,9 @@ class Subscription:
             raise TypeError(f"capacity must be an int, not {capacity!r}.")
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}.")
-        self.where = where
+        self.where: Callable[[Any], bool] | None = where
         self.on_full: OnFullFacts = on_full
-        self.capacity = 1 if on_full == "latest" else capacity
+        self.capacity: int = 1 if on_full == "latest" else capacity
 
     def offer(self, fact: object) -> int:
         """Queues *fact*, or does what `on_full` says. Returns how many facts were dropped for it."""
@@ -150,7 +150,7 @@ class ActorSubscriber:
     __slots__ = ("cell", "subscriptions")
 
     def __init__(self, cell: Cell) -> None:
-        self.cell = cell
+        self.cell: Cell = cell
         self.subscriptions: dict[type[Any], Subscription | None] = {}
 
     @property

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import Attribute
 
-
-def is_slot_count(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_slot_count(instance: object, attribute: Any, value: object) -> None:
     """
     An attrs validator: the value is a whole number of at least 1.
 

@@ -45,6 +45,9 @@ class DirectiveTable(Mapping[type[Exception], Directive]):
     def __getitem__(self, error_type: type[Exception]) -> Directive:
         return self._directives[error_type]
 
+    def __contains__(self, error_type: object) -> bool:
+        return error_type in self._directives
+
     def __iter__(self) -> Iterator[type[Exception]]:
         return iter(self._directives)
 
@@ -79,9 +82,8 @@ def directive_for(error: BaseException, directives: Mapping[type[Exception], Dir
 
 def _listed(leaf: BaseException, directives: Mapping[type[Exception], Directive]) -> Directive:
     for error_type in type(leaf).__mro__:
-        directive = directives.get(error_type)
-        if directive is not None:
-            return directive
+        if error_type in directives:  # not get(): a Mapping's raises and catches a KeyError for each miss
+            return directives[error_type]
     return "restart"
 
 

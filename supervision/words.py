@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from attrs import Attribute
-
 Restart = Literal["permanent", "transient", "temporary"]
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 Directive = Literal["restart", "resume", "stop", "escalate"]
@@ -33,10 +31,10 @@ def check_word(what: str, word: object, words: object) -> None:
         raise ValueError(f"{what}={word!r} is not a word it knows. Allowed: {', '.join(map(repr, allowed))}.")
 
 
-def one_of(words: object) -> Callable[[object, Attribute[Any], object], None]:
+def one_of(words: object) -> Callable[[object, Any, object], None]:
     """An attrs validator that accepts the words of one Literal type."""
 
-    def validate(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    def validate(_instance: object, attribute: Any, value: object) -> None:
         check_word(attribute.name, value, words)
 
     return validate

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..actors import spawning
 from ..actors.policy import Policy
@@ -26,8 +27,6 @@ from ..supervision import StartFailed, Supervision
 from . import signals
 from .options import Options
 from .system import System
-
-protected = trio.lowlevel.enable_ki_protection
 
 GUARDIAN_POLICY: Final = Supervision(max_restarts=3, within=5.0)
 

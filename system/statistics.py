@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-import trio
 from attrs import field, frozen
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..actors.cell import CLOSED, PHASES, STATES, UP, Cell, Losses
 from ..actors.runtime import Runtime
-
-protected = trio.lowlevel.enable_ki_protection
 
 State = Literal["idle", "ready", "running", "waiting", "blocked", "starting", "restarting", "stopping", "dead", "closed"]
 

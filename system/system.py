@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar, final
 
 import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..actors import commands, spawning
 from ..actors.cell import GONE, Cell
@@ -25,8 +26,6 @@ from .statistics import Node, Statistics, cells_of, draw_tree, take_statistics
 
 M = TypeVar("M")
 T = TypeVar("T")
-
-protected = trio.lowlevel.enable_ki_protection
 
 SHIELDED_SECONDS: Final = 1.0
 """How long after the last cancellation a handler that is still there is named in the log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import trio
 from attrs import frozen
@@ -13,6 +13,9 @@ from ..actors.envelopes import Ask
 from ..actors.resolving import HERE
 from ..system import System
 from ..system.statistics import cells_of
+
+CHECKPOINTS: Final = 100
+"""How often all others run before it is looked for the first time."""
 
 
 @frozen
@@ -47,7 +50,13 @@ def owed_replies(system: System) -> tuple[OwedReply, ...]:
 
 
 async def owed_after(system: System, seconds: float) -> tuple[OwedReply, ...]:
-    """The replies that are still owed when *seconds* have passed; returns as soon as there is none."""
+    """
+    The replies that are still owed when *seconds* have passed; returns as soon as there is none.
+
+    What was told just before is handled first, as far as it can be. Not until nothing runs any more: actors may run for ever.
+    """
+    for _ in range(CHECKPOINTS):
+        await trio.lowlevel.checkpoint()
     with trio.move_on_after(seconds):
         while owed_replies(system):  # noqa: ASYNC110  # an ask has many ways to end, and none of them calls here
             await trio.sleep(seconds / 100)

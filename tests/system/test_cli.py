@@ -11,7 +11,7 @@ import pytest
 
 from trouper.system.cli import INTERRUPTED, TargetError, load_spec, main
 
-PROGRAM = '''
+PROGRAM = """
 from attrs import define, frozen
 from trouper import Actor, actor, handles, supervisor
 
@@ -51,7 +51,7 @@ ENDS = supervisor(
 RUNS_ON = supervisor("top", [actor(Clock, 0, -1)])
 BROKEN = actor(Broken, name="broken")
 NO_SPEC = 7
-'''
+"""
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def program(tmp_path: Path) -> Path:
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "trouper", *arguments], cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    command = [sys.executable, "-m", "trouper", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
 
 
 @pytest.mark.parametrize("place", ["clock_program.py", "clock_program"])

@@ -341,6 +341,6 @@ def test_without_pytest_trio_the_fixtures_name_the_extra_and_other_tests_are_lef
 
 def test_without_pytest_the_plugin_names_the_extra_and_the_classes_are_there() -> None:
     """`trouper.testing` has no dependency of its own; only its plugin does."""
-    code = "import sys; sys.modules['pytest'] = None; from trouper.testing import Probe, open_for_test; import trouper.testing.plugin"
+    code = "import sys; sys.modules['pytest'] = None; from trouper.testing import Probe, open_for_test; import trouper.testing._plugin"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "ImportError: trouper.testing.plugin needs pytest, which is not installed: pip install 'trouper[testing]'" in done.stderr
+    assert "ImportError: The pytest plugin of trouper needs pytest, which is not installed: pip install 'trouper[testing]'" in done.stderr

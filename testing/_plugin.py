@@ -16,7 +16,7 @@ from .probe import Probe
 try:
     import pytest
 except ImportError as error:
-    raise ImportError("trouper.testing.plugin needs pytest, which is not installed: pip install 'trouper[testing]'") from error
+    raise ImportError("The pytest plugin of trouper needs pytest, which is not installed: pip install 'trouper[testing]'") from error
 
 
 @pytest.fixture
