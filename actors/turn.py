@@ -266,9 +266,7 @@ def _go_on(cell: Cell) -> object | None:
 
 
 def _suspend(cell: Cell, trap: object) -> object | None:
-    """The handler waits. Whoever waits for room is let in first: this message's slot is free."""
-    if cell.attention and cell.ties is not None and cell.ties.waiters:
-        admit(cell)
+    """The handler waits: for a Pending, for its next turn, or for trio."""
     if trap is HOLD:
         pending = cell.pending
         assert pending is not None
@@ -294,8 +292,6 @@ def is_doomed(cell: Cell) -> bool:
 @protected
 def block(cell: Cell) -> None:
     """Too many handlers are suspended: the coroutine in `cell.held` starts when one of them has ended."""
-    if cell.attention and cell.ties is not None and cell.ties.waiters:
-        admit(cell)
     cell.state = BLOCKED
     cell.dispatcher.block(cell)
 
@@ -345,8 +341,6 @@ def handler_failed(cell: Cell, error: BaseException) -> None:
     item, cell.hand = cell.hand, None
     cell.held = None
     ties = cell.ties
-    if ties is not None and ties.waiters:
-        admit(cell)
     outside = None if ties is None else ties.failure
     if isinstance(error, trio.Cancelled):
         cut_off = HandlerCutOff(cell.path)
