@@ -279,28 +279,24 @@ async def in_a_thread(worker: Worker) -> int:
     return await worker.context.run_sync(sum, range(1000))
 
 
-async def test_endless_asks_and_tells_from_outside_are_checkpoints_once_a_slice() -> None:
-    """Code outside that never waits otherwise is cancelled in time, and others run meanwhile."""
-    turns = 0
+async def test_endless_asks_and_tells_from_outside_are_checkpoints_once_a_slice(autojump_clock: MockClock) -> None:
+    """Code outside that never waits otherwise lets others run after 64 calls that lasted a slice, and is cancelled in time."""
+    with trio.fail_after(100):
+        async with open_system(slice=0.0) as system:
+            ref = await system.spawn(actor(Worker, mailbox=10_000))
+            for call in (lambda: ref.ask(Count()), lambda: ref.tell(Hit())):
+                with trio.CancelScope() as scope:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(cancel, scope)
+                        for _ in range(130):  # 65 if trio lets the other one run first
+                            await call()
+                        pytest.fail("nobody else ran")
+                assert scope.cancelled_caught
+            assert await ref.ask(Count()) <= 130
 
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await trio.lowlevel.checkpoint()
 
-    async with open_system() as system:
-        ref = await system.spawn(actor(Worker))
-        for call in (lambda: ref.ask(Count()), lambda: ref.tell(Hit())):
-            turns = 0
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(others)
-                with trio.move_on_after(0.05) as scope:
-                    while True:
-                        await call()
-                nursery.cancel_scope.cancel()
-            assert scope.cancelled_caught
-            assert turns > 3
+async def cancel(scope: trio.CancelScope) -> None:
+    scope.cancel()
 
 
 async def test_an_endless_loop_of_asks_in_a_handler_lets_trio_run() -> None:
