@@ -137,6 +137,9 @@ class EventStream(Actor[Publication]):
                     except Exception as error:  # noqa: BLE001  # the subscriber's own filter: it fails, the publisher notices nothing
                         subscriber.fail(error)
                         continue
+                    except BaseException as error:  # noqa: BLE001  # Ctrl-C in a filter: no failure of anybody
+                        self._cell.dispatcher.interrupt(error)
+                        continue
                 dropped = subscription.offer(fact)
                 if dropped and not isinstance(fact, NEVER_SAID):
                     self._say_dropped(subscription, dropped)
