@@ -18,6 +18,7 @@ from .errors import NoRoutee as NoRoutee
 from .errors import RestartRequested as RestartRequested
 from .errors import TimersFull as TimersFull
 from .errors import Unhandled as Unhandled
+from .errors import WrongThread as WrongThread
 from .handles import handles as handles
 from .life_facts import ActorFailed as ActorFailed
 from .life_facts import ActorRestarted as ActorRestarted

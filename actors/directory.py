@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
 from trio.lowlevel import enable_ki_protection as protected
 
-from ..registry import Listing, Registrations, ServiceKey
+from ..registry import Listing, Registrations, ServiceKey, check_name
 from .cell import CURRENT, GONE, Background, Cell
 from .door import deliver, withdraw_delivery
 from .envelopes import Delivery
@@ -100,11 +100,14 @@ class Registry:
         self._registrations.unregister(name_or_key, ref)
 
     def lookup(self, name: str) -> ActorRef[Any] | None:
-        """Who has the name."""
+        """Who has the name. Raises TypeError or ValueError for what is no name."""
+        check_name(name)
         return self._registrations.lookup(name)
 
     def find(self, key: ServiceKey[M]) -> tuple[ActorRef[M], ...]:
-        """The members of a key, in the order in which they registered."""
+        """The members of a key, in the order in which they registered. Raises TypeError for what is no key."""
+        if not isinstance(key, ServiceKey):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"find() takes a ServiceKey, not {key!r}. To look a name up: lookup(name).")
         return self._registrations.find(key)
 
     @overload
@@ -112,7 +115,13 @@ class Registry:
     @overload
     async def wait_for(self, name_or_key: ServiceKey[M]) -> tuple[ActorRef[M], ...]: ...
     async def wait_for(self, name_or_key: str | ServiceKey[Any]) -> ActorRef[Any] | tuple[ActorRef[Any], ...]:
-        """Waits until somebody has the name, or is a member of the key. Returns the ref, or the members."""
+        """
+        Waits until somebody has the name, or is a member of the key. Returns the ref, or the members.
+
+        Raises:
+            LookupError: The system has ended, or ends while this waits.
+            TypeError: Neither a name nor a key.
+        """
         found: ActorRef[Any] | tuple[ActorRef[Any], ...] = await self._registrations.wait_for(name_or_key)
         return found
 
@@ -144,6 +153,11 @@ class Registry:
         if listings is None:
             listings = ties.listings[key] = Listings(cell, key, self._registrations)
         listings.tell(self._registrations.find(key))
+
+    @protected
+    def close(self) -> None:
+        """The system is down: whoever waits for a registration is told."""
+        self._registrations.close()
 
     @protected
     def forget(self, cell: Cell) -> None:

@@ -15,6 +15,7 @@ import logging
 import time
 from collections import deque
 from contextvars import copy_context
+from threading import current_thread, get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -22,7 +23,7 @@ import trio
 from .alarms import Alarms
 from .cell import CURRENT, DRIVEN, HELD, READY, RUNNING, Cell
 from .envelopes import Ask
-from .errors import HandlerCutOff
+from .errors import HandlerCutOff, WrongThread
 from .resume import Resume
 from .turn import CUT, RUN_CANCELLED, ended, is_doomed, turn
 
@@ -105,6 +106,7 @@ class Dispatcher:
         "slice_end",
         "slow_handler",
         "suspended",
+        "thread",
         "turn_length",
     )
 
@@ -117,6 +119,7 @@ class Dispatcher:
         self.log: logging.Logger = log
         self.is_awake: bool = False
         self.is_full: bool = False
+        self.thread: int = get_ident()
         self.in_place: Cell | None = None
         self.credit: int = CREDIT
         self.credit_max: int = CREDIT
@@ -145,13 +148,15 @@ class Dispatcher:
     @protected
     def make_ready(self, cell: Cell) -> None:
         """Queues a cell whose state is READY, and wakes a worker if none is awake."""
-        self.ready.append(cell)
         if not self.is_awake:
             self.wake()
+        self.ready.append(cell)
 
     @protected
     def wake(self) -> None:
-        """Gives the baton to a worker."""
+        """Gives the baton to a worker. Raises WrongThread outside of the system's thread, before anything is changed."""
+        if get_ident() != self.thread:
+            raise WrongThread(current_thread().name)
         self.is_awake = True
         if self._parked:
             trio.lowlevel.reschedule(self._parked.pop().task)

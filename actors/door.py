@@ -30,15 +30,15 @@ def enqueue(cell: Cell, item: Any) -> None:
     """Puts a user message or an ask into the queue. The caller has made sure that there is room."""
     queue = cell.queue
     if queue is None:
+        dispatcher = cell.dispatcher
+        if not dispatcher.is_awake and cell.state == IDLE:
+            dispatcher.wake()  # first: it refuses other threads
         queue = cell.pool.pop() if cell.pool else _new_queue(cell)
         queue.append(item)  # before anything is changed, since the key of a priority mailbox may raise
         cell.queue = queue
         if cell.state == IDLE:
             cell.state = READY
-            dispatcher = cell.dispatcher
             dispatcher.ready.append(cell)
-            if not dispatcher.is_awake:
-                dispatcher.wake()
     else:
         queue.append(item)
     cell.accepted += 1
@@ -57,6 +57,8 @@ def deliver(cell: Cell, delivery: Delivery, *, first: bool = False) -> bool:
     """Queues what takes no slot. Returns False when the actor takes nothing more."""
     if cell.limit < 0:
         return False
+    if cell.state == IDLE and not cell.dispatcher.is_awake:
+        cell.dispatcher.wake()  # first: it refuses other threads
     queue = cell.queue
     if queue is None:
         cell.queue = queue = _new_queue(cell)

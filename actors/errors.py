@@ -141,6 +141,24 @@ class ActorGone(TrouperError):
 
 
 @define(eq=False)
+class WrongThread(TrouperError):
+    """
+    A message was sent from a thread that is not the system's. It was not enqueued.
+
+    Args:
+        thread: The thread's name.
+    """
+
+    thread: str
+
+    def __str__(self) -> str:
+        return (
+            f"A message was sent from the thread {self.thread!r}, and actors live in another one. Nothing was sent. Send through trio: "
+            "'trio.from_thread.run_sync(ref.tell_nowait, message)' or 'trio.from_thread.run(ref.ask, message)'."
+        )
+
+
+@define(eq=False)
 class ForeignRef(TrouperError):
     """
     A ref of another system was used where only one's own actors have a place.

@@ -20,7 +20,8 @@ from .circles import asking_cell
 from .door import enqueue, has_room, put_nowait
 from .envelopes import Ask
 from .resolving import resolve
-from .sending import answer, ask_in_place, check_timeout, post, spend_credit, tell_with_room
+from .sending import answer, ask_in_place, check_timeout, post, tell_with_room
+from .waiting import spend_credit
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -77,13 +78,13 @@ class ActorRef(Generic[M_contra]):
                 cell.accepted += 1
                 return
         elif cell.state == IDLE and cell.pool:
+            if not dispatcher.is_awake:
+                dispatcher.wake()  # first: it refuses other threads
             cell.queue = queue = cell.pool.pop()
             queue.append(message)
             cell.accepted += 1
             cell.state = READY
             dispatcher.ready.append(cell)
-            if not dispatcher.is_awake:
-                dispatcher.wake()
             return
         if has_room(cell):
             enqueue(cell, message)
@@ -106,14 +107,14 @@ class ActorRef(Generic[M_contra]):
                 cell.accepted += 1
                 return
         elif cell.state == IDLE and cell.pool:
-            cell.queue = queue = cell.pool.pop()
             dispatcher = cell.dispatcher
+            if not dispatcher.is_awake:
+                dispatcher.wake()  # first: it refuses other threads
+            cell.queue = queue = cell.pool.pop()
             queue.append(message)
             cell.accepted += 1
             cell.state = READY
             dispatcher.ready.append(cell)
-            if not dispatcher.is_awake:
-                dispatcher.wake()
             return
         put_nowait(cell, message)
 

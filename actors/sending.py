@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from types import coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import trio
+from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import message_type
 from .cell import BLOCKED, DEAD, IDLE, READY, RUNNING, Cell
@@ -18,25 +18,7 @@ from .errors import AskStopped
 from .starting import let_go
 from .table import Handler
 from .turn import COROUTINE, handler_failed
-from .waiting import HOLD, can_hold, pause, wait, waiting_for
-
-if TYPE_CHECKING:
-    from .runtime import Runtime
-
-from trio.lowlevel import enable_ki_protection as protected
-
-
-@protected
-async def spend_credit(dispatcher: Runtime) -> None:
-    """Many calls were made without a checkpoint. If they took a slice, others run now; nothing is sent yet: this may be cancelled."""
-    dispatcher.credit = dispatcher.credit_max
-    clock = dispatcher.policy.clock
-    if can_hold() is not None:
-        if clock() >= dispatcher.slice_end:
-            await pause()
-    elif clock() >= dispatcher.outside_slice_end:
-        await trio.lowlevel.checkpoint()
-        dispatcher.outside_slice_end = clock() + dispatcher.policy.slice_seconds
+from .waiting import HOLD, wait, waiting_for
 
 
 @protected

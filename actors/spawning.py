@@ -19,7 +19,7 @@ from .pending import Pending, begin
 from .starting import start, start_failed
 from .stopping import death_of, out_of_time, request_stop
 from .supervising import await_start, family_of
-from .waiting import wait
+from .waiting import spend_credit, wait
 
 
 @protected
@@ -59,6 +59,10 @@ def spawn_nowait(parent: Cell, spec: ChildSpec[Any]) -> Cell:
 @protected
 async def spawn(parent: Cell, spec: ChildSpec[Any]) -> Cell:
     """Starts *spec* under *parent*, and returns when it has started. Raises what `new_child` raises, and StartFailed."""
+    dispatcher = parent.dispatcher
+    dispatcher.credit -= 1
+    if dispatcher.credit < 0:
+        await spend_credit(dispatcher)
     cell = new_child(parent, spec, "spawn")
     not_up = start(cell, awaited=True)
     if not_up is not None:

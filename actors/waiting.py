@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from types import coroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 from trio.lowlevel import enable_ki_protection as protected
@@ -21,6 +21,9 @@ from trio.lowlevel import enable_ki_protection as protected
 from .cell import CURRENT, RUNNING, Cell
 from .circles import asking_cell
 from .pending import Pending
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
 
 
 class _Mark:
@@ -96,3 +99,16 @@ wait: Callable[[Pending], Awaitable[Any]] = coroutine(waiting_for)
 def pause() -> Generator[Any, Any, None]:
     """Lets the other ready actors run, then goes on with this handler. For code that `can_hold()`."""
     yield PAUSE
+
+
+@protected
+async def spend_credit(dispatcher: Runtime) -> None:
+    """Many calls were made without a checkpoint. If they took a slice, others run now; nothing is sent yet: this may be cancelled."""
+    dispatcher.credit = dispatcher.credit_max
+    clock = dispatcher.policy.clock
+    if can_hold() is not None:
+        if clock() >= dispatcher.slice_end:
+            await pause()
+    elif clock() >= dispatcher.outside_slice_end:
+        await trio.lowlevel.checkpoint()
+        dispatcher.outside_slice_end = clock() + dispatcher.policy.slice_seconds

@@ -30,6 +30,7 @@ class Facts(Generic[T]):
         * The iteration ends when the block is left or the system is down.
 
     Raises:
+        RuntimeError: Iterated outside of its block, or entered twice.
         SubscriptionFull: By the iteration, with ``on_full="fail"``, once the facts before it are taken.
     """
 
@@ -48,6 +49,7 @@ class Facts(Generic[T]):
         self._subscription = Subscription(self, fact_type, where, on_full, capacity)  # refuses bad options here, not at the block
         self._facts: deque[tuple[Subscription, T]] = deque()
         self._error: BaseException | None = None
+        self._is_open = False  # the block was entered, once
         self._is_over = False
         self._wakeup = trio.lowlevel.ParkingLot()
 
@@ -58,7 +60,10 @@ class Facts(Generic[T]):
 
     @protected
     async def __aenter__(self) -> Self:
+        if self._is_open:
+            raise RuntimeError("A subscription is entered once: call system.subscribe(...) again for another one.")
         await trio.lowlevel.checkpoint()
+        self._is_open = True
         self._stream.listen(self, *self._options)
         self._subscription = self.subscriptions.get(self._options[0]) or self._subscription
         return self
@@ -73,6 +78,8 @@ class Facts(Generic[T]):
 
     @protected
     async def __anext__(self) -> T:
+        if not self._is_open:
+            raise RuntimeError("Nothing is subscribed yet: 'async with system.subscribe(...) as facts: async for fact in facts: ...'.")
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self._facts:
             if self._error is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def is_slot_count(instance: object, attribute: Any, value: object) -> None:
+def is_slot_count(instance: object, attribute: Any, value: Any) -> None:
     """
     An attrs validator: the value is a whole number of at least 1.
 

@@ -48,6 +48,7 @@ class Registrations(Generic[R]):
     _listeners: dict[ServiceKey[Any], dict[object, Callable[[tuple[R, ...]], None]]] = field(
         factory=dict[ServiceKey[Any], dict[object, Callable[[tuple[R, ...]], None]]], init=False
     )
+    _is_closed: bool = field(default=False, init=False)
     # One event a waiting task; in order, so that tasks are woken in the order in which they came.
     _waiters: dict[Place, dict[trio.Event, None]] = field(factory=dict[Place, dict[trio.Event, None]], init=False)
 
@@ -153,15 +154,30 @@ class Registrations(Generic[R]):
             * What is returned is registered at that moment: for a name its holder, for a key all members, at least one.
             * Waiting tasks are woken by the registration itself: no time passes in between.
             * It is a checkpoint, and when it is cancelled nothing of it is left behind.
+
+        Raises:
+            LookupError: The registry is closed, now or while this waits.
+            TypeError: Neither a str nor a key.
+            ValueError: The name breaks the rules of names.
         """
+        if not isinstance(name_or_key, ServiceKey):
+            check_name(name_or_key)
         await trio.lowlevel.checkpoint()
-        while True:
+        while not self._is_closed:
             if isinstance(name_or_key, ServiceKey):
                 if members := self.find(name_or_key):
                     return members
             elif (holder := self.lookup(name_or_key)) is not None:
                 return holder
             await self._next_registration(name_or_key)
+        raise LookupError(f"Nobody will be registered as {name_or_key!r} any more: the system has ended.")
+
+    def close(self) -> None:
+        """Nobody registers any more: whoever waits is told so by a LookupError."""
+        self._is_closed = True
+        for waiters in self._waiters.values():
+            for woken in waiters:
+                woken.set()
 
     async def _next_registration(self, place: Place) -> None:
         woken = trio.Event()

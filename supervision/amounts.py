@@ -11,10 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from attrs import Attribute
 
-
-def count(_instance: object, attribute: Attribute[Any], value: object) -> None:
+def count(_instance: object, attribute: Any, value: Any) -> None:
     """An attrs validator: a whole number, at least 0."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{attribute.name} must be a whole number, at least 0, not {value!r}.")
@@ -22,7 +20,7 @@ def count(_instance: object, attribute: Attribute[Any], value: object) -> None:
         raise ValueError(f"{attribute.name} must be at least 0, not {value}.")
 
 
-def real(limit: float, *, or_equal: bool = True, finite: bool = False) -> Callable[[object, Attribute[Any], object], None]:
+def real(limit: float, *, or_equal: bool = True, finite: bool = False) -> Callable[[Any, Any, Any], None]:
     """
     An attrs validator: an int or float in range, never NaN.
 
@@ -33,7 +31,7 @@ def real(limit: float, *, or_equal: bool = True, finite: bool = False) -> Callab
     """
     wanted = f"a {'finite ' if finite else ''}number {'at least' if or_equal else 'above'} {limit}"
 
-    def validate(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    def validate(_instance: object, attribute: Any, value: Any) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise TypeError(f"{attribute.name} must be {wanted}, not {value!r}.")
         above_limit = value >= limit if or_equal else value > limit  # both are False for NaN

@@ -8,7 +8,7 @@ in the parent's turn, and so they are a table, not a function of the user's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import final
+from typing import Any, final
 
 from .causes import leaves_of
 from .words import Directive, Restart, check_word
@@ -45,7 +45,7 @@ class DirectiveTable(Mapping[type[Exception], Directive]):
     def __getitem__(self, error_type: type[Exception]) -> Directive:
         return self._directives[error_type]
 
-    def __contains__(self, error_type: object) -> bool:
+    def __contains__(self, error_type: Any) -> bool:
         return error_type in self._directives
 
     def __iter__(self) -> Iterator[type[Exception]]:

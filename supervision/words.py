@@ -7,7 +7,6 @@ The words are OTP's (supervisor, child specifications), except the directives, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 Restart = Literal["permanent", "transient", "temporary"]
@@ -31,10 +30,10 @@ def check_word(what: str, word: object, words: object) -> None:
         raise ValueError(f"{what}={word!r} is not a word it knows. Allowed: {', '.join(map(repr, allowed))}.")
 
 
-def one_of(words: object) -> Callable[[object, Any, object], None]:
+def one_of(words: object) -> Any:
     """An attrs validator that accepts the words of one Literal type."""
 
-    def validate(_instance: object, attribute: Any, value: object) -> None:
+    def validate(_instance: object, attribute: Any, value: Any) -> None:
         check_word(attribute.name, value, words)
 
     return validate

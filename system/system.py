@@ -216,6 +216,7 @@ class System:
                         self._kill()
         if alarm is not None:
             alarm.cancel()
+        runtime.registry.close()
         runtime.dead_letter_log.sum_up()
         runtime.failure_log.sum_up()
 

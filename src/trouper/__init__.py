@@ -35,6 +35,7 @@ from .actors import Terminated as Terminated
 from .actors import Timer as Timer
 from .actors import TimersFull as TimersFull
 from .actors import Unhandled as Unhandled
+from .actors import WrongThread as WrongThread
 from .actors import actor as actor
 from .actors import group as group
 from .actors import handles as handles

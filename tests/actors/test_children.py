@@ -301,11 +301,11 @@ async def test_20_000_dynamic_children_end_by_themselves() -> None:
 
 async def test_a_supervisor_starts_20_000_unnamed_static_children(autojump_clock: MockClock) -> None:
     """Each has a name of its own, found without a look at all the others, and keeps it while it is stopped by hand."""
-    children = [actor(Child, []) for _ in range(QUITE_MANY)]
+    children = [actor(Child, list[str]()) for _ in range(QUITE_MANY)]
     async with open_system(supervisor("many", children)) as system:
         names = [node.path for node in system.tree().children[-1].children[0].children]
         assert names == [f"/user/many/Child-{number}" for number in range(1, QUITE_MANY + 1)]
         await system.stop(system.ref(children[0]))
-        newcomer = await system.spawn(actor(Child, []), under=system.ref(children[1]))
+        newcomer = await system.spawn(actor(Child, list[str]()), under=system.ref(children[1]))
         assert newcomer.path == "/user/many/Child-2/Child-1"
         assert (await system.start(children[0])).path not in names

@@ -43,3 +43,23 @@ async def test_the_end_of_many_children_lets_others_run(autojump_clock: MockCloc
             nursery.cancel_scope.cancel()
             assert turns - before >= 1000 // 64
             assert [node.path for node in system.tree() if node.path.startswith("/user/")] == []
+
+
+async def test_a_loop_of_spawns_lets_others_run() -> None:
+    """Spawning is an async call: a task that spawns without end does not keep trio's other tasks from running."""
+    others = 0
+
+    async def count_turns() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(60):
+        async with open_system(slice=0.0) as system, trio.open_nursery() as nursery:
+            nursery.start_soon(count_turns)
+            spec = actor(Child, restart="temporary")
+            for _ in range(1000):
+                await system.spawn(spec)
+            assert others >= 10  # one look every 64 spawns
+            nursery.cancel_scope.cancel()
