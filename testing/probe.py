@@ -158,8 +158,8 @@ class Probe:
         self._owed().fail(error)
 
     def subscribe(self, fact_type: type[Any], where: Callable[[Any], bool] | None = None) -> None:
-        """From now on the published facts of this class come to the probe too."""
-        self._context.subscribe(fact_type, where)
+        """From now on the published facts of this class come to the probe too, as many as it keeps: none is lost silently."""
+        self._context.subscribe(fact_type, where, on_full="fail", capacity=RECEIVED_MAX)
 
     def watch(self, ref: ActorRef[Any]) -> None:
         """When that actor dies, its `Terminated` comes to the probe."""

@@ -145,8 +145,8 @@ class Echo(Actor[Happened | Consequence]):
     limit: int
 
     def on_start(self) -> None:
-        self.context.subscribe(Happened, where=self.follow)
-        self.context.subscribe(Consequence, where=self.go_on)
+        self.context.subscribe(Happened, where=self.follow, capacity=10_000)
+        self.context.subscribe(Consequence, where=self.go_on, capacity=10_000)
 
     def follow(self, fact: Happened) -> bool:
         self.context.publish(Consequence(fact.number))

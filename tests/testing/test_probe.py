@@ -171,7 +171,7 @@ async def test_replying_where_nobody_asked_says_so(autojump_clock: MockClock, ac
 
 
 async def test_a_probe_sees_facts_and_deaths_when_told_to(autojump_clock: MockClock, actor_system: ActorSystem, probe: Probe) -> None:
-    """`subscribe` and `watch`, from the test."""
+    """`subscribe` and `watch`, from the test; five thousand facts published at once are all there."""
     probe.subscribe(Paid, where=lambda paid: paid.cents > 1)
     till = await actor_system.probe("till")
     shop = await actor_system.spawn(actor(Shop, till.ref))
@@ -182,6 +182,10 @@ async def test_a_probe_sees_facts_and_deaths_when_told_to(autojump_clock: MockCl
             await till.expect(Pay)
             till.reply("")
     assert await probe.expect(Paid) == Paid(2)
+    for cents in range(2, 5_002):
+        actor_system.publish(Paid(cents))
+    assert await probe.fish_for(lambda paid: paid == Paid(5_001)) == Paid(5_001)
+    assert len(probe.messages) == 5_001
     await actor_system.stop(shop)
     assert (await probe.expect(Terminated)).ref == shop
     assert till.ref.path == "/user/till"
