@@ -326,7 +326,7 @@ class Dispatcher:
         if self.alarms.asked:
             self.alarms.arm_the_unanswered()
         self.is_awake = False
-        if self.ready:
+        if self.ready or (self.blocked and not self.is_full):
             self.wake()
         assert cell.held is not None
         assert cell.contextvars is not None
