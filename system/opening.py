@@ -120,10 +120,12 @@ async def _opened(root: ActorSpec[Any] | None, options: Options) -> AsyncGenerat
             body_error = error
         finally:
             outer.cancel_scope.shield = True  # the end is ordered, whatever is cancelled around it
-            await system.shut_down()
-            signals.stop_listening(system)
-            assert runtime.nursery is not None
-            runtime.nursery.cancel_scope.cancel()
+            try:
+                await system.shut_down()
+            finally:  # cancelled it is only by a worker that broke: then nothing goes on, and what broke it comes out
+                signals.stop_listening(system)
+                assert runtime.nursery is not None
+                runtime.nursery.cancel_scope.cancel()
     _come_out(outcome, body_error, options.name)
 
 

@@ -205,15 +205,14 @@ class System:
         runtime = self._runtime
         alarm = runtime.alarms.after(self._shutdown_timeout, self._kill)
         guardians = [cell for cell in cells_of(runtime) if runtime.is_guardian(cell)]
-        with trio.CancelScope(shield=True):
-            for guardian in reversed(guardians):
-                request_stop(guardian)
-                dead = death_of(guardian)
-                while guardian.phase != GONE:
-                    try:
-                        await wait(dead)
-                    except KeyboardInterrupt:  # once more: what still runs has no more time
-                        self._kill()
+        for guardian in reversed(guardians):
+            request_stop(guardian)
+            dead = death_of(guardian)
+            while guardian.phase != GONE:
+                try:
+                    await wait(dead)
+                except KeyboardInterrupt:  # once more: what still runs has no more time
+                    self._kill()
         if alarm is not None:
             alarm.cancel()
         runtime.registry.close()
