@@ -458,3 +458,12 @@ async def test_only_an_actor_that_handles_listings_can_subscribe_to_a_key(
     await actor_system.spawn(actor(InTheBackground, seen))
     await trio.sleep(2)
     assert seen == [()]
+
+    @define(eq=False)
+    class Abroad(Observer):
+        def on_start(self) -> None:
+            with pytest.raises(ForeignRef, match="/user/abroad belongs to system 'far-"):
+                actor_system.registry.subscribe(TILLS)
+
+    async with open_system(name="far") as far:
+        await far.spawn(actor(Abroad, seen, name="abroad"))

@@ -302,6 +302,24 @@ async def test_an_ask_that_is_given_up_is_withdrawn_wherever_it_waits(autojump_c
         assert_adds_up(counts)
 
 
+async def test_an_ask_that_is_given_up_during_a_broadcast_goes_to_nobody_else(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
+    """The router waits for room at the first; when that comes, nobody waits for an answer any more."""
+    shift = Shift()
+    pool = await actor_system.spawn(router("pool", worker(shift, mailbox=1), 2, routing="broadcast"))
+    for number in (1, 2):
+        await shift.refs["worker-1"].tell(Slow(number))
+        await quiet()
+    with pytest.raises(AskTimeout):
+        await pool.ask(Work(3), timeout=1.0)
+    await trio.sleep(30)
+    assert [number for _, number in shift.notes] == [1, 2]
+    await pool.tell(Work(4))
+    await quiet()
+    assert [shift.done_by(name)[-1] for name in shift.refs] == [4, 4]
+    for counts in actor_system.statistics().actors.values():
+        assert_adds_up(counts)
+
+
 @pytest.mark.parametrize("timeout", [60.0, math.inf])
 async def test_an_ask_is_answered_when_the_pool_is_stopped_wherever_it_waits(
     timeout: float, autojump_clock: MockClock, actor_system: ActorSystem
@@ -528,6 +546,25 @@ async def test_a_group_sends_to_whoever_is_registered_at_the_moment(autojump_clo
     await actor_system.stop(members[2])
     with pytest.raises(Unhandled):
         await workers.ask(Work())
+
+
+async def test_a_member_that_is_stopping_takes_nothing_more(autojump_clock: MockClock, actor_system: ActorSystem, probe: Probe) -> None:
+    """Until it is dead it is registered: what is sent to it by the group is a dead letter, and an asker gets `AskStopped`."""
+    probe.subscribe(DeadLetter)
+    key = ServiceKey[Work]("workers")
+    workers = await actor_system.spawn(group("workers", key))
+    member = await actor_system.spawn(actor(Worker, Shift(), name="a", stop_timeout=60.0))
+    actor_system.registry.register(key, member)
+    await member.tell(Slow())
+    await quiet()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(actor_system.stop, member)
+        await quiet()
+        with pytest.raises(AskStopped):
+            await workers.ask(Work(1))
+        await workers.tell(Work(2))
+    letters = [await probe.expect(DeadLetter) for _ in range(2)]
+    assert letters == [DeadLetter(Work(1), member, "stopped"), DeadLetter(Work(2), member, "stopped")]
 
 
 @pytest.mark.parametrize("routing", ["round_robin", "random", "least_loaded", "consistent_hash", "broadcast"])
