@@ -174,8 +174,13 @@ class Silent(Actor[Never]):
 # The limit of suspended handlers
 
 
+@pytest.mark.parametrize("slice_seconds", [0.0, 0.0005, 10.0])
 async def test_at_the_limit_no_further_async_handler_starts_until_one_ends(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, check_invariants: Check, check_statistics: Check
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    check_invariants: Check,
+    check_statistics: Check,
+    slice_seconds: float,
 ) -> None:
     """
     With max_suspended handlers waiting on trio, those of other actors start one by one as they end; plain handlers go on; it is
@@ -183,7 +188,7 @@ async def test_at_the_limit_no_further_async_handler_starts_until_one_ends(
     """
     caplog.set_level(logging.WARNING, "trouper")
     with trio.fail_after(1000):
-        async with open_system(max_suspended=3) as system:
+        async with open_system(max_suspended=3, slice=slice_seconds) as system:
             refs = [await system.spawn(actor(Worker)) for _ in range(12)]
             begin = trio.current_time()
             for ref in refs:

@@ -47,8 +47,8 @@ class Nap: ...
 @define(eq=False)
 class Busy(Actor[Spin | SpinAsync | Ping | Ask | Nap]):
     async def on_stop(self, reason):
-        await trio.sleep(0)
         say(f"stopped {self.context.path} {reason.kind}")
+        await trio.sleep(0)
     @handles(Spin)
     def spin(self, _):
         say("READY")
