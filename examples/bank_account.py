@@ -18,16 +18,8 @@ from trouper import Actor, AskFailed, Request, actor, handles, open_system, supe
 class PaymentCompleted:
     """A fact: published, never answered."""
 
-    account: str
     reference: str
     cents: int
-
-
-@frozen
-class Declined:
-    """The other reply to `Pay`."""
-
-    reason: str
 
 
 @frozen
@@ -38,8 +30,8 @@ class Deposit:
 
 
 @frozen
-class Pay(Request[PaymentCompleted | Declined]):
-    """A request: asked, with the type of its reply."""
+class Pay(Request[bool]):
+    """A request: asked, with the type of its reply. Was it paid?"""
 
     cents: int
     reference: str
@@ -54,7 +46,6 @@ class Balance(Request[int]):
 class Account(Actor[Deposit | Pay | Balance]):
     """One account. No locks: an actor handles one message at a time."""
 
-    number: str
     balance_cents: int = 0
 
     @handles(Deposit)
@@ -63,16 +54,15 @@ class Account(Actor[Deposit | Pay | Balance]):
         self.balance_cents += command.cents
 
     @handles(Pay)
-    def pay(self, request: Pay) -> PaymentCompleted | Declined:
+    def pay(self, request: Pay) -> bool:
         """What it returns is the reply. What it raises is a crash: an amount like that should not have come this far."""
         if request.cents <= 0:
             raise ValueError(f"{request.cents} cents for {request.reference}")
         if request.cents > self.balance_cents:
-            return Declined(f"{request.cents} cents for {request.reference}, but the balance is {self.balance_cents} cents")
+            return False
         self.balance_cents -= request.cents
-        fact = PaymentCompleted(self.number, request.reference, request.cents)
-        self.context.publish(fact)
-        return fact
+        self.context.publish(PaymentCompleted(request.reference, request.cents))
+        return True
 
     @handles(Balance)
     def balance(self, _request: Balance) -> int:
@@ -102,7 +92,7 @@ class Ledger(Actor[PaymentCompleted | Balance]):
 
 
 LEDGER = actor(Ledger, name="ledger")
-ACCOUNT = actor(Account, "A-1", 10_000, name="account-A-1", mailbox=64)
+ACCOUNT = actor(Account, 10_000, name="account-A-1", mailbox=64)
 BANK = supervisor("bank", [LEDGER, ACCOUNT], max_restarts=3, within=5.0)
 
 
@@ -115,11 +105,10 @@ async def main() -> None:
 
         await account.tell(Deposit(500))
         for cents, reference in ((9_000, "rent"), (2_000, "a lamp"), (1_500, "a book")):
-            match await account.ask(Pay(cents, reference)):
-                case PaymentCompleted():
-                    print(f"  paid {cents} cents for {reference}")
-                case Declined(reason):
-                    print(f"  declined: {reason}")
+            if await account.ask(Pay(cents, reference)):
+                print(f"  paid {cents} cents for {reference}")
+            else:
+                print(f"  declined: {cents} cents for {reference}, but the balance is {await account.ask(Balance())} cents")
         print(f"{account} has {await account.ask(Balance())} cents left")
 
         try:
