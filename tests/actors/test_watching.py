@@ -15,10 +15,10 @@ from trouper import (
     ActorStopped,
     AskFailed,
     AskStopped,
+    DeadLetter,
     DeathPact,
     Exit,
     ForeignRef,
-    Listing,
     Priority,
     Request,
     ServiceKey,
@@ -411,47 +411,56 @@ async def test_a_handler_for_terminated_is_enough_and_goes_first(autojump_clock:
 
 
 async def test_a_name_is_free_and_lookups_fail_before_anybody_is_told_of_the_death(autojump_clock: MockClock) -> None:
-    """Whoever hears of it, by Terminated, by the event stream or by an ask, can at once start a successor under the same name."""
+    """
+    Whoever hears of it can at once start a successor under the same name: by Terminated, by ActorStopped, by the dead letters that
+    were waiting, even a `where` that runs while these are published.
+    """
     key = ServiceKey[Crash]("victims")
     found: list[object] = []
     victim = actor(Victim, name="victim", restart="temporary")
 
-    class Heir(Actor[ActorStopped | Listing[Crash] | str]):
+    class Heir(Actor[ActorStopped | DeadLetter | str]):
         def on_start(self) -> None:
             self.context.watch(subject)
-            self.context.subscribe(ActorStopped, where=lambda fact: fact.path == str(subject))
+            self.context.subscribe(ActorStopped, where=self.published)
+            self.context.subscribe(DeadLetter, where=self.published)
 
-        async def look(self, how: str) -> None:
-            found.append((how, self.context.registry.lookup("boss"), self.context.registry.find(key)))
-            if how == "terminated":
-                successor = await self.context.spawn(actor(Victim, name="victim"))
-                self.context.registry.register("boss", successor)
-                await self.context.stop(successor)
+        def published(self, fact: ActorStopped | DeadLetter) -> bool:
+            return self.look(f"{type(fact).__name__} published")
+
+        def look(self, how: str) -> bool:
+            registry = self.context.registry
+            living = [node.path for node in system.tree() if node.path == str(subject)]
+            found.append((how, registry.lookup("boss"), registry.find(key), living))
+            return True
 
         @handles(ActorStopped)
-        async def stopped(self, fact: ActorStopped) -> None:
-            await self.look("fact")
+        def stopped(self, fact: ActorStopped) -> None: ...
+
+        @handles(DeadLetter)
+        def dead_letter(self, letter: DeadLetter) -> None:
+            self.look("DeadLetter")
 
         @handles(Terminated)
         async def gone(self, terminated: Terminated) -> None:
-            await self.look("terminated")
-
-        @handles(Listing)
-        def listing(self, listing: Listing[Crash]) -> None: ...
+            self.look("Terminated")
+            successor = await system.spawn(victim)
+            assert successor.address.path == subject.address.path
 
         @handles(str)
-        def hear(self, message: str) -> None: ...
+        def hear(self, text: str) -> None: ...
 
     async with open_system() as system:
         subject = await system.spawn(victim)
         system.registry.register("boss", subject)
         system.registry.register(key, subject)
-        await system.spawn(actor(Heir))
-        await system.stop(subject)
-        again = await system.spawn(victim)
-        assert again != subject
+        heir = await system.spawn(actor(Heir))
+        subject.tell_nowait(Say("hold", heir, then_leave=True))
+        subject.tell_nowait(Ping())
         await trio.sleep(1)
-        assert sorted(found, key=str) == [("fact", None, ()), ("terminated", None, ())]
+        order = ["DeadLetter published", "ActorStopped published", "DeadLetter", "Terminated"]
+        assert found == [(how, None, (), []) for how in order]
+        await system.ref(victim).ask(Ping())
 
 
 async def test_a_parent_hears_of_its_child_when_the_name_is_free(autojump_clock: MockClock) -> None:
