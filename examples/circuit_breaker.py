@@ -2,9 +2,8 @@
 A circuit breaker: a state machine in front of a service that is out of order for a while.
 
 Closed, it passes calls on. After three failures in a row it opens: callers hear `Unavailable` at once instead of piling up,
-and the service has a rest. Then it is half open: one call is let through, and what becomes of it decides. A call is a
-background task of the breaker, its reply deferred, so that the breaker itself is always there to answer. The machine is one
-`match` in `receive`, the layer below `@handles`: what happens in which state is one table.
+and the service has a rest. Then it is half open: one call is let through, and what becomes of it decides. A call is a background
+task, its reply deferred, so the breaker is always there to answer. The machine is one `match` in `receive`, below `@handles`.
 """
 
 import logging
@@ -13,10 +12,11 @@ from typing import Literal
 import trio
 from attrs import define, field, frozen
 
-from trouper import Actor, ActorRef, AskError, Reply, Request, Supervision, actor, handles, open_system
+from trouper import Actor, ActorRef, AskError, Reply, Request, actor, handles, open_system, supervisor
 
 FAILURES_MAX = 3
 REST = 0.1
+State = Literal["closed", "open", "half open", "trying"]
 
 
 @frozen
@@ -34,19 +34,11 @@ class Fetch(Request[str | Unavailable]):
 
 
 @frozen
-class CallEnded:
-    """To the breaker from its own task: a call is over, well or not; *trial* if it was the one that decides."""
+class Ended:
+    """To the breaker, from its own task or timer: what began in this state is over, a call or the rest."""
 
+    state: State
     well: bool
-    trial: bool
-
-
-@frozen
-class Rested:
-    """To the breaker from its timer."""
-
-
-State = Literal["closed", "open", "half open", "trying"]
 
 
 @frozen
@@ -69,94 +61,64 @@ class Service(Actor[Fetch]):
 
 
 @define(eq=False)
-class Breaker(Actor[Fetch | CallEnded | Rested]):
-    """Starts the service as its child, and protects it from the callers and the callers from it."""
+class Breaker(Actor[Fetch | Ended]):
+    """Protects the service from the callers, and the callers from it."""
 
-    _service: ActorRef[Fetch] = field(init=False)
+    service: ActorRef[Fetch]
     _state: State = field(default="closed", init=False)
     _failures: int = field(default=0, init=False)
 
-    async def on_start(self) -> None:
-        """The service is up before the first call."""
-        self._service = await self.context.spawn(actor(Service, name="service"))
-
-    def receive(self, message: Fetch | CallEnded | Rested, /) -> Reply[str | Unavailable] | Unavailable | None:
+    def receive(self, message: Fetch | Ended, /) -> Reply[str | Unavailable] | Unavailable | None:
         """The whole machine."""
         match self._state, message:
-            case "closed", Fetch():
-                return self._pass_on(message, trial=False)
-            case "half open", Fetch():
-                self._change("trying")
-                return self._pass_on(message, trial=True)
-            case _, Fetch():
+            case "open" | "trying", Fetch():
                 return Unavailable("not even tried")
-            case "closed", CallEnded(well=well):
+            case state, Fetch():
+                self._state = "trying" if state == "half open" else state
+                reply = self.context.defer(message)
+                self.context.start_soon(self._call, message, state, reply)
+                return reply
+            case "closed", Ended("closed", well):
                 self._failures = 0 if well else self._failures + 1
                 if self._failures == FAILURES_MAX:
                     self._change("open")
-            case "open", Rested():
+            case "open", Ended("open"):
                 self._change("half open")
-            case "trying", CallEnded(well=well, trial=True):
+            case "trying", Ended("half open", well):
                 self._change("closed" if well else "open")
             case _:
                 pass  # a call from before that ends late
         return None
 
     def _change(self, state: State) -> None:
-        self._state = state
-        self._failures = 0
+        self._state, self._failures = state, 0
         if state == "open":
-            self.context.after(REST, Rested(), key="rest")
-        if state != "trying":
-            self.context.publish(BreakerChanged(state))
+            self.context.after(REST, Ended("open", well=True))
+        self.context.publish(BreakerChanged(state))
 
-    def _pass_on(self, request: Fetch, trial: bool) -> Reply[str | Unavailable]:
-        reply = self.context.defer(request)
-        self.context.start_soon(self._call, request, trial, reply)
-        return reply
-
-    async def _call(self, request: Fetch, trial: bool, reply: Reply[str | Unavailable]) -> None:
+    async def _call(self, request: Fetch, state: State, reply: Reply[str | Unavailable]) -> None:
         try:
-            outcome = await self._service.ask(request, timeout=1.0)
+            outcome = await self.service.ask(request, timeout=1.0)
         except AskError as error:
             outcome = Unavailable(str(error.__cause__ or error))
-        await self.context.ref.tell(CallEnded(isinstance(outcome, str), trial))
+        await self.context.ref.tell(Ended(state, isinstance(outcome, str)))
         reply.send(outcome)
 
 
-BREAKER = actor(Breaker, name="breaker", supervision=Supervision(max_restarts=10, within=1.0))
+SERVICE = actor(Service, name="service")
+CHANGES_AFTER = {5: 1, 6: 1, 7: 2, 8: 1}  # page: how many changes of state to wait for, before the next one
 
 
 async def main() -> None:
     """Reads pages, one after the other, through good times and bad."""
     logging.getLogger("trouper").addHandler(logging.NullHandler())  # the crashes are meant to be: without their tracebacks
-    async with open_system(BREAKER) as system, system.subscribe(BreakerChanged) as changes:
-        breaker = system.ref(BREAKER)
-
-        async def fetch(page: int) -> None:
-            match await breaker.ask(Fetch(page)):
-                case Unavailable(reason):
-                    print(f"  page {page}: unavailable, {reason}")
-                case text:
-                    print(f"  page {page}: {text}")
-
-        async def until(state: State) -> None:
-            async for change in changes:
-                print(f"the breaker is {change.state}")
-                if change.state == state:
-                    return
-
-        for page in (1, 2, 3, 4, 5):
-            await fetch(page)
-        await until("open")
-        await fetch(6)
-        await until("half open")
-        await fetch(7)
-        await until("open")
-        await until("half open")
-        await fetch(8)
-        await until("closed")
-        await fetch(9)
+    async with open_system(supervisor("web", [SERVICE], max_restarts=10)) as system, system.subscribe(BreakerChanged) as changes:
+        breaker = await system.spawn(actor(Breaker, system.ref(SERVICE), name="breaker"))
+        for page in range(1, 10):
+            text = await breaker.ask(Fetch(page))
+            print(f"  page {page}:", text if isinstance(text, str) else f"unavailable, {text.reason}")
+            for _ in range(CHANGES_AFTER.get(page, 0)):
+                print(f"the breaker is {(await anext(changes)).state}")
 
 
 if __name__ == "__main__":
