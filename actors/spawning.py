@@ -38,9 +38,10 @@ def new_child(parent: Cell, spec: ChildSpec[Any], verb: str) -> Cell:
         raise ActorGone(parent.path, verb)
     family = family_of(parent)
     name = family.free_name(spec)
-    holder = family.holder_of(name)
-    if holder is not None:
-        raise NameTaken(name, holder)
+    if spec.name is not None:
+        holder = family.holder_of(name)
+        if holder is not None:
+            raise NameTaken(name, holder)
     cell = parent.dispatcher.new_cell(spec, parent, name)
     family.adopt(cell)
     return cell
