@@ -2,11 +2,10 @@
 19 Unbalanced cobwebbed tree: nodes ask the root whether they may have children, which it grants by the toss of a coin.
 
 Corrected in three points. In the suite a tree that dies out by chance never ends: here the root counts the questions that are open.
-There the root ends itself while nodes still ask it, and parents end before their children: here every node says when it ends, and
-the actors end with the tree. And the suite's work for a question, four million turns of an empty loop, is a parameter.
+There the root ends itself while nodes still ask it, and parents end before their children: here a node ends when its children have
+ended, and says so to its parent. And the suite's work for a question, four million turns of an empty loop, is a parameter.
 
-Every node has one question and one farewell on its way, so the root has two slots for each; a node hears of ten children, of its
-parent and of the root.
+Every node has one question on its way, so the root has a slot for each, beside what its ten children say as children.
 """
 
 from typing import Final
@@ -96,13 +95,14 @@ class Traverse:
 
 @frozen
 class Terminate:
-    """To a node: have your children end, and end."""
+    """To a node: end, when your children have ended."""
 
 
 @frozen
 class Ended:
-    """To the root: a node has ended; how often it was walked through, and how many of its children have children."""
+    """To a parent: a child has ended. In all that was below it: the nodes, those that have worked, and the news of grants."""
 
+    nodes: int
     traversed: int
     grants_heard: int
 
@@ -112,12 +112,29 @@ TRY_GENERATE, TRAVERSE, TERMINATE = TryGenerate(), Traverse(), Terminate()
 NodeMessage = TryGenerate | Generate | UpdateGrant | Traverse | Terminate
 
 
+@define
+class Farewells:
+    """What a parent hears of its children at their end."""
+
+    children: int = 0
+    nodes: int = 0
+    traversed: int = 0
+    grants_heard: int = 0
+
+    def hear(self, ended: Ended) -> None:
+        """One child less."""
+        self.children += 1
+        self.nodes += ended.nodes
+        self.traversed += ended.traversed
+        self.grants_heard += ended.grants_heard
+
+
 @define(eq=False)
-class Node(Actor[TryGenerate | Generate | UpdateGrant | Traverse | Terminate]):
+class Node(Actor[TryGenerate | Generate | UpdateGrant | Traverse | Terminate | Ended]):
     """A node of the tree."""
 
-    parent: ActorRef[UpdateGrant]
-    root: ActorRef[ShouldGenerate | Ended]
+    parent: ActorRef[UpdateGrant | Ended]
+    root: ActorRef[ShouldGenerate]
     height: int
     number: int
     computation: int
@@ -126,6 +143,7 @@ class Node(Actor[TryGenerate | Generate | UpdateGrant | Traverse | Terminate]):
     traversed: int = 0
     grants_heard: int = 0
     children: list[ActorRef[NodeMessage]] = field(factory=list[ActorRef[NodeMessage]])
+    farewells: Farewells = field(factory=Farewells)
 
     @handles(TryGenerate)
     def ask(self, _try: TryGenerate) -> None:
@@ -137,7 +155,7 @@ class Node(Actor[TryGenerate | Generate | UpdateGrant | Traverse | Terminate]):
     def generate(self, grant: Generate) -> None:
         """Has children, and lets them try."""
         self.parent.tell_nowait(UpdateGrant(self.number % CHILDREN))
-        me: ActorRef[UpdateGrant] = self.context.ref
+        me: ActorRef[UpdateGrant | Ended] = self.context.ref
         for index in range(CHILDREN):
             number, is_urgent = grant.first_number + index, index == grant.urgent
             spec = role(Node, me, self.root, self.height + 1, number, grant.computation, self.unit, is_urgent)
@@ -160,10 +178,24 @@ class Node(Actor[TryGenerate | Generate | UpdateGrant | Traverse | Terminate]):
 
     @handles(Terminate)
     def terminate(self, terminate: Terminate) -> None:
-        """Ends: it does nothing any more."""
+        """Has its children end first."""
         for child in self.children:
             child.tell_nowait(terminate)
-        self.root.tell_nowait(Ended(self.traversed, self.grants_heard))
+        if not self.children:
+            self.end()
+
+    @handles(Ended)
+    def hear(self, ended: Ended) -> None:
+        """One child less."""
+        self.farewells.hear(ended)
+        if self.farewells.children == CHILDREN:
+            self.end()
+
+    def end(self) -> None:
+        """Says so, and ends."""
+        below = self.farewells
+        self.parent.tell_nowait(Ended(below.nodes + 1, below.traversed + self.traversed, below.grants_heard + self.grants_heard))
+        self.context.stop_self()
 
 
 @define(eq=False)
@@ -176,9 +208,8 @@ class Root(Actor[Start | ShouldGenerate | UpdateGrant | Ended]):
     open_questions: int = 0
     grants: int = 0
     grants_heard: int = 0
-    traversed: int = 0
-    ended: int = 0
     is_complete: bool = False
+    farewells: Farewells = field(factory=Farewells)
     random: JavaRandom = field(factory=lambda: JavaRandom(2))
     children: list[ActorRef[NodeMessage]] = field(factory=list[ActorRef[NodeMessage]])
     result: Reply[Result] = field(init=False)
@@ -242,17 +273,17 @@ class Root(Actor[Start | ShouldGenerate | UpdateGrant | Ended]):
 
     @handles(Ended)
     def count(self, ended: Ended) -> None:
-        """One node less."""
-        self.ended += 1
-        self.traversed += ended.traversed
-        self.grants_heard += ended.grants_heard
-        if self.ended == self.size - 1:
-            self.result.send(Result(self.size, self.height, self.grants, self.grants_heard, self.traversed, self.ended))
+        """One child less."""
+        below = self.farewells
+        below.hear(ended)
+        if below.children == CHILDREN:
+            heard = below.grants_heard + self.grants_heard
+            self.result.send(Result(self.size, self.height, self.grants, heard, below.traversed, below.nodes))
 
 
 async def play(system: System, parameters: Parameters) -> Result:
     """One tree."""
-    root = await system.spawn(role(Root, parameters, mailbox=2 * parameters.nodes + CHILDREN + 2))
+    root = await system.spawn(role(Root, parameters, mailbox=parameters.nodes + 2 * CHILDREN + 1))
     return await root.ask(Start())
 
 
@@ -263,7 +294,7 @@ def check(parameters: Parameters, result: Result) -> None:
     same("the size", result.size, 1 + CHILDREN * (1 + result.grants))
     same("the number of nodes that worked", result.traversed, result.size - 1)
     same("the number of nodes that ended", result.ended, result.size - 1)
-    same("how many parents heard of", result.grants_heard, result.grants)
+    same("the number of grants that parents heard of", result.grants_heard, result.grants)
     if not 2 <= result.height <= 2 + result.grants:
         raise WrongResult(f"a height of {result.height} with {result.grants} grants")
 
