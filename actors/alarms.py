@@ -128,7 +128,8 @@ class Alarms:
                     break
                 del bucket[ask]
                 ask.time_out()
-        while self._heap and (self._heap[0].when <= now or self._heap[0].call is None):
+        last = self._order  # what a call sets for now waits: trio runs others before it
+        while self._heap and self._heap[0].order <= last and (self._heap[0].when <= now or self._heap[0].call is None):
             alarm = heappop(self._heap)
             call, alarm.call = alarm.call, None
             if call is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any
 
 import trio
@@ -16,6 +17,11 @@ protected = trio.lowlevel.enable_ki_protection
 @protected
 def start_soon(cell: Cell, call: Callable[..., Awaitable[object]], *arguments: Any) -> None:
     """Runs ``call(*arguments)`` as a task of the actor. Its exception is the actor's failure."""
+    if isinstance(call, CoroutineType):
+        call.close()  # else Python warns that nobody awaited it, which is not what went wrong
+        raise TypeError(f"start_soon() calls the function itself: start_soon({call.__name__}, ...), not start_soon({call.__name__}(...)).")
+    if not callable(call):
+        raise TypeError(f"start_soon() takes an async function and its arguments, not {call!r}.")
     nursery = cell.dispatcher.nursery
     assert nursery is not None
     ties = cell.tied()

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from ..mailbox import Envelope, Queue, StashBuffer
-from .envelopes import Ask
+from .envelopes import Ask, SetAside
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..registry import Address
     from ..supervision import ChildSpec, Exit
     from .context import Context
+    from .directory import Listings
     from .dispatcher import Worker
     from .ending import Ending
     from .envelopes import Sender
@@ -91,6 +92,7 @@ class Ties:
 
     __slots__ = (
         "attempt",
+        "awaited",
         "behaviours",
         "deferred",
         "down",
@@ -119,20 +121,21 @@ class Ties:
 
     def __init__(self) -> None:
         self.attempt = -1  # of the back-off: -1 before the first failure
+        self.awaited = False  # somebody waits for the present attempt to start
         self.since = 0.0  # when it last came up, for the back-off
         self.behaviours: list[Callable[[Any], Any]] | None = None
         self.deferred: dict[Ask, None] | None = None
         self.down: list[Pending] = []  # settled when it is dead
         self.edges: dict[Pending, None] | None = None  # what its turn awaits from tasks of trio
         self.ending: Ending | None = None  # the stop or restart that is asked for or under way
-        self.escaped: BaseException | None = None  # its failure, while its parent decides for it
+        self.escaped: Exit | None = None  # how it ended by itself, while its parent has not yet taken it down
         self.exit: Exit | None = None  # how it ended, once it is dead
         self.leaving = False  # it asked to stop itself
         self.shut_down = False  # a significant child has ended
         self.failure: BaseException | None = None  # a failure from outside its turn
         self.family: Family | None = None
         self.job: Job | None = None  # the hook to be run by the next turn
-        self.listings: dict[object, Callable[[], None]] | None = None  # undoes its subscriptions to the registry
+        self.listings: dict[object, Listings] | None = None  # its subscriptions to keys of the registry
         self.registered = False
         self.started: Pending | None = None  # settled when the present attempt to start has ended
         self.stash: StashBuffer | None = None
@@ -298,7 +301,7 @@ class Cell:
         """The message in the hand of the handler that calls this, as it was queued; None outside of a handler."""
         if self.phase != UP or CURRENT.get() is not self:
             return None
-        if self.dispatcher.in_place is self and not isinstance(self.hand, Envelope):
+        if self.dispatcher.in_place is self and not isinstance(self.hand, (Envelope, SetAside)):
             ask = Ask(self.hand, self, None)  # it was asked, though no envelope was needed so far
             ask.place = "hand"
             self.hand = ask
@@ -346,6 +349,10 @@ class Cell:
             if ties is not None and ties.waiters is not None:
                 ties.waiters.pop(ask, None)
             ask.place = "over"
+        elif place == "deferred":  # it was handled; nobody waits for the reply that is owed
+            ties = self.ties
+            if ties is not None and ties.deferred is not None:
+                ties.deferred.pop(ask, None)
 
 
 def _class_of(instance: object) -> Any:

@@ -1,55 +1,23 @@
 """
-Spawn, stop, start and restart, as something to be awaited.
+Stopping and restarting by hand, as something to be awaited.
 
-Each is a synchronous request and a wait for its end. A wait that is cancelled leaves nothing half done: a child that was
-being spawned is taken down again, a stop goes on by itself.
+Each is a synchronous request and a wait for its end. A wait that is cancelled leaves nothing half done: what was asked for
+goes on by itself.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import trio
 
-from ..supervision import ChildSpec, Exit, StartFailed, describe_cause
+from ..supervision import Exit, StartFailed, describe_cause
 from .cell import CURRENT, GONE, STARTING, UP, Background, Cell
 from .circles import asking_cell, refuse_circle
 from .errors import ActorGone
-from .lifecycle import death_of, out_of_time, request_stop, start
-from .pending import Pending
-from .supervising import new_child, restart_by_hand, start_failed
+from .stopping import death_of, request_stop
+from .supervising import restart_by_hand
 from .waiting import wait
 
 protected = trio.lowlevel.enable_ki_protection
-
-
-@protected
-async def spawn(parent: Cell, spec: ChildSpec[Any]) -> Cell:
-    """Starts *spec* under *parent*, and returns when it has started. Raises what `new_child` raises, and StartFailed."""
-    cell = new_child(parent, spec, "spawn")
-    not_up = start(cell)
-    if not_up is not None:
-        await _until_started(cell, not_up)
-    return cell
-
-
-async def _until_started(cell: Cell, not_up: Pending) -> None:
-    try:
-        await wait(not_up)
-    except BaseException:
-        if not not_up.done:  # this wait was cancelled: nobody waits for the child any more
-            await _take_back(cell)
-            raise
-        if not_up.error is not None:
-            raise start_failed(cell, not_up.error) from not_up.error
-
-
-async def _take_back(cell: Cell) -> None:
-    dead = death_of(cell)
-    request_stop(cell)
-    out_of_time(cell)
-    with trio.CancelScope(shield=True):
-        await wait(dead)
 
 
 def _is_own_or_above(cell: Cell) -> bool:
@@ -121,21 +89,3 @@ async def restart(cell: Cell) -> None:
         if done.error is not error:
             raise
         raise StartFailed(cell.path, describe_cause(error)) from error
-
-
-@protected
-async def start_static(parent: Cell, index: int) -> Cell:
-    """Starts the static child at place *index* of *parent* again, a new incarnation. Raises as `spawn` does."""
-    if parent.phase != UP:
-        raise ActorGone(parent.path, "start")
-    assert parent.ties is not None
-    assert parent.ties.family is not None
-    family = parent.ties.family
-    spec, _ = family.places[index]
-    cell = parent.dispatcher.new_cell(spec, parent, family.free_name(spec))
-    family.children[cell.name] = cell
-    family.replace(index, cell)
-    not_up = start(cell)
-    if not_up is not None:
-        await _until_started(cell, not_up)
-    return cell

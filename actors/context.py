@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, final
 
 import trio
 
-from . import background, commands, stashing
+from . import background, commands, spawning, stashing
 from .cell import GONE, UP, Cell
 from .door import unstash
 from .errors import ActorGone, ForeignRef
 from .pending import Pending
 from .ref import ActorRef, cell_of
 from .reply import Reply, defer
-from .supervising import spawn_nowait
 from .timers import Timer, start_timer
 from .waiting import wait
 from .watching import unwatch, watch
@@ -186,12 +185,12 @@ class Context:
             NameTaken: A living child has the name.
             Deadlock: The child's `on_start` asks this actor, which waits for it.
         """
-        return (await commands.spawn(self._living("spawn"), spec)).ref
+        return (await spawning.spawn(self._living("spawn"), spec)).ref
 
     @protected
     def spawn_nowait(self, spec: ActorSpec[M]) -> ActorRef[M]:
         """Starts a child, and returns its ref at once. A first start that fails is a failure of the child: supervision decides."""
-        return spawn_nowait(self._living("spawn_nowait"), spec).ref
+        return spawning.spawn_nowait(self._living("spawn_nowait"), spec).ref
 
     async def stop(self, ref: ActorRef[Any], drain: bool = False) -> None:
         """

@@ -36,9 +36,7 @@ def die(cell: Cell, reason: Exit, *, announce: bool = True) -> None:
     cell.limit = REFUSES
     parent = cell.parent
     if parent is not None and parent.ties is not None and parent.ties.family is not None:
-        children = parent.ties.family.children
-        if children.get(cell.name) is cell:
-            del children[cell.name]
+        parent.ties.family.lose(cell)
     dispatcher.forget(cell)
     _clear_mailbox(cell)
     end_watches(cell)

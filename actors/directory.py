@@ -38,6 +38,26 @@ class _ListingDelivery(Delivery):
         self._waiting.pop(self, None)
 
 
+class Listings:
+    """One actor's subscription to one key."""
+
+    __slots__ = ("_cell", "_key", "_waiting", "end")
+
+    def __init__(self, cell: Cell, key: ServiceKey[Any], registrations: Registrations[ActorRef[Any]]) -> None:
+        self._cell = cell
+        self._key = key
+        self._waiting: dict[_ListingDelivery, None] = {}
+        self.end = registrations.on_change(key, self.tell)
+
+    def tell(self, refs: tuple[ActorRef[Any], ...]) -> None:
+        """Queues who is registered now."""
+        if len(self._waiting) >= LISTINGS_MAX:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            withdraw_delivery(self._cell, oldest)
+        deliver(self._cell, _ListingDelivery(Listing(self._key, refs), self._waiting))
+
+
 @final
 class Registry:
     """
@@ -104,6 +124,7 @@ class Registry:
 
         Guarantees:
             * Listings come in order; up to 1,000 of a key wait, beyond that the oldest is left out.
+            * The subscription outlives restarts. Subscribing again (as in on_start) only sends the listing of that moment.
 
         Raises:
             LookupError: No actor calls this.
@@ -120,19 +141,10 @@ class Registry:
         ties = cell.tied()
         if ties.listings is None:
             ties.listings = {}
-        if key in ties.listings:
-            return
-        waiting: dict[_ListingDelivery, None] = {}
-
-        def tell(refs: tuple[ActorRef[Any], ...]) -> None:
-            if len(waiting) >= LISTINGS_MAX:
-                oldest = next(iter(waiting))
-                del waiting[oldest]
-                withdraw_delivery(cell, oldest)
-            deliver(cell, _ListingDelivery(Listing(key, refs), waiting))
-
-        ties.listings[key] = self._registrations.on_change(key, tell)
-        tell(self._registrations.find(key))
+        listings = ties.listings.get(key)
+        if listings is None:
+            listings = ties.listings[key] = Listings(cell, key, self._registrations)
+        listings.tell(self._registrations.find(key))
 
     @protected
     def forget(self, cell: Cell) -> None:
@@ -141,8 +153,8 @@ class Registry:
         if ties is None:
             return
         if ties.listings is not None:
-            listings, ties.listings = ties.listings, None
-            for unsubscribe in listings.values():
-                unsubscribe()
+            ended, ties.listings = ties.listings, None
+            for listings in ended.values():
+                listings.end()
         if ties.registered:
             self._registrations.forget(cell.ref)

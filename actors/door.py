@@ -81,7 +81,24 @@ def withdraw_delivery(cell: Cell, delivery: Delivery) -> None:
     """Takes a queued delivery back: it is skipped when met, and counts as withdrawn now."""
     delivery.withdrawn = True
     cell.lost().withdrawn += 1
-    sweep(cell)
+    stash = None if cell.ties is None else cell.ties.stash
+    if stash is None or not stash.discard(delivery):
+        sweep(cell)
+
+
+@protected
+def discard(cell: Cell, item: Any) -> bool:
+    """Takes *item* itself out of the queue, whatever equals it. Returns whether it was there, and not given up."""
+    queue = cell.queue
+    if queue is None or getattr(item, "withdrawn", False) or not any(queued is item for queued in queue):
+        return False
+    if isinstance(queue, deque):
+        del queue[next(index for index, queued in enumerate(queue) if queued is item)]
+    else:
+        queue.remove(item)
+    if isinstance(item, Delivery):
+        cell.limit -= 1
+    return True
 
 
 @protected

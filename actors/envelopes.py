@@ -94,6 +94,15 @@ class Forwarded(Ask):
         copies.pop(self, None)
         return not (error is not None and copies) and self.origin.settle(value, error)
 
+    def drop(self) -> None:
+        """It is not passed on after all. If no other copy is, the router answers with its own end."""
+        self.done = True
+        copies = self.origin.copies
+        assert copies is not None
+        copies.pop(self, None)
+        if not copies:
+            self.origin.place = "hand"
+
 
 class Sender(Pending):
     """A sender of a told message, waiting for room. The message is not accepted yet."""
@@ -121,6 +130,21 @@ class Delivery(Envelope):
 
     def taken(self, cell: Cell) -> None:
         """It leaves the queue: to be handled, or because the actor is gone."""
+
+    def set_aside(self) -> None:
+        """It is in the stash: it waits again."""
+
+
+class SetAside:
+    """In the hand of a handler whose message is in the stash: its end is not the message's."""
+
+    __slots__ = ("item",)
+
+    counts: ClassVar[bool] = False
+    """The message is counted where it is, not in the hand."""
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
 
 
 class DeathNotice(Delivery):

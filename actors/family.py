@@ -3,7 +3,7 @@ The children of one actor: who lives, in which order they were started, and how 
 
 Static children are those of the parent's spec: they keep their place when they are dead, and come back with their group.
 Dynamic ones were spawned; one of them that dies is forgotten. Data only: what happens to children is decided in
-`supervising.py` and done in `lifecycle.py`.
+`supervising.py` and done in `starting.py` and `stopping.py`.
 """
 
 from __future__ import annotations
@@ -48,10 +48,16 @@ class Family:
             return spec.name
         label = spec.label
         number = self.numbers.get(label, 0) + 1
-        while f"{label}-{number}" in self.children:
+        while self.holder_of(f"{label}-{number}") is not None:
             number += 1
         self.numbers[label] = number
         return f"{label}-{number}"
+
+    def holder_of(self, name: str) -> str | None:
+        """The path of whose name it is: a living child, or one of the spec that has ended and keeps its place."""
+        if name in self.children or any(placed is not None and placed.name == name for _, placed in self.places):
+            return f"{self.parent.path}/{name}"
+        return None
 
     def is_static(self, cell: Cell) -> bool:
         """Whether *cell* holds a place of the parent's spec."""
@@ -90,6 +96,15 @@ class Family:
             for procedure in self.regroups.values():
                 procedure.abandon()
             self.regroups.clear()
+
+    def lose(self, cell: Cell) -> None:
+        """*cell* is dead: its name is free, unless it keeps its place. A temporary one does not: it is never started again."""
+        if self.children.get(cell.name) is cell:
+            del self.children[cell.name]
+        index = self._index.get(cell)
+        if index is not None and cell.spec.restart == "temporary":
+            del self._index[cell]
+            self.places[index] = (cell.spec, None)
 
     def start_count_again(self) -> None:
         """The parent has a new instance: its budget is new, as OTP's is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
@@ -70,7 +70,7 @@ class Reply(Generic[R]):
 
 
 @protected
-def defer(cell: Cell, command: object) -> Reply[object]:
+def defer(cell: Cell, command: object) -> Reply[Any]:
     """
     The reply to the command in hand, to be sent later. The handler's own end answers nothing any more.
 

@@ -70,8 +70,13 @@ class Router(Actor[Any]):
         elif isinstance(item, Ask):
             item.place = "forwarded"
             copies = [Forwarded(item, routee) for routee in chosen]
-            for copy in copies:
-                await _pass_on(copy)
+            try:
+                while copies:
+                    await _pass_on(copies[0])
+                    del copies[0]
+            finally:  # cut off: no routee answers what was not passed on
+                for copy in copies:
+                    copy.drop()
         else:
             for routee in chosen:
                 await tell_with_room(routee, message)

@@ -11,9 +11,9 @@ from ..mailbox import message_type
 from .cell import BLOCKED, DEAD, IDLE, READY, RUNNING, Cell
 from .circles import asking_cell, refuse_circle
 from .door import enqueue, has_room, refuse
-from .envelopes import Ask, Sender
+from .envelopes import Ask, Sender, SetAside
 from .errors import AskStopped
-from .lifecycle import let_go
+from .starting import let_go
 from .table import Handler
 from .turn import COROUTINE, handler_failed
 from .waiting import can_hold, pause, wait
@@ -103,7 +103,7 @@ def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
             cell.state = READY
             dispatcher.make_ready(cell)
             return ask
-        cell.handled += 1
+        cell.handled += not isinstance(cell.hand, SetAside)
         cell.hand = None
         let_go(cell)
         if ask.place == "hand":
@@ -140,6 +140,9 @@ def check_timeout(timeout: float) -> None:
 @protected
 def post(cell: Cell, message: Any) -> Ask:
     """Queues an ask, or has it wait for room. Raises AskStopped if nothing is taken any more, and Deadlock."""
+    if cell.limit < 0:
+        refuse(cell, message)
+        raise AskStopped(cell.path, message_type(message))
     asker = asking_cell()
     refuse_circle(asker, cell)
     ask = Ask(message, cell, asker)
@@ -148,9 +151,6 @@ def post(cell: Cell, message: Any) -> Ask:
         ask.place = "queue"
         if cell.state == BLOCKED and asker is not None:
             cell.dispatcher.unblock(cell)
-    elif cell.limit < 0 or cell.state == DEAD:
-        refuse(cell, ask)
-        raise AskStopped(cell.path, message_type(message))
     else:
         _wait_at_the_door(cell, ask, asker)
     return ask

@@ -5,13 +5,14 @@ What an actor does with its next messages: sets them aside until it wants them b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import trio
 
 from ..mailbox import StashBuffer, StashFull, message_type
 from .cell import EMPTY_PLAIN, Cell
-from .envelopes import Ask
+from .door import discard
+from .envelopes import Ask, Delivery, SetAside
 from .opening import open_envelope
 
 protected = trio.lowlevel.enable_ki_protection
@@ -19,27 +20,6 @@ protected = trio.lowlevel.enable_ki_protection
 
 BEHAVIOURS_MAX: Final = 1000
 """How often an actor may become something else without unbecoming."""
-
-
-class SetAside:
-    """In the hand of a handler whose message is in the stash: its end is not the message's."""
-
-    __slots__ = ("item",)
-
-    counts: ClassVar[bool] = False
-    """The message is counted where it is, not in the hand."""
-
-    def __init__(self, item: Any) -> None:
-        self.item = item
-
-    def take_back(self, cell: Cell) -> Any:
-        """Takes it out of the stash again, since its handler failed."""
-        ties = cell.ties
-        if ties is not None and ties.stash is not None:
-            ties.stash.discard(self.item)
-        if isinstance(self.item, Ask):
-            self.item.place = "hand"
-        return self.item
 
 
 @protected
@@ -63,8 +43,29 @@ def stash(cell: Cell) -> None:
     ties.stash.push(item, cell.path)
     if isinstance(item, Ask):
         item.place = "stash"
-    cell.handled -= 1  # its handler will be counted as any other when it ends
+    elif isinstance(item, Delivery):
+        item.set_aside()
     cell.hand = SetAside(item)
+    cell.attention = True  # the turn must not count it as handled
+
+
+@protected
+def take_back(cell: Cell, item: Any) -> bool:
+    """
+    Takes what a handler set aside out of the stash, or the queue if it went back there, since that handler failed.
+
+    Returns whether it still was there: not given up meanwhile, nor evicted.
+    """
+    ties = cell.ties
+    assert ties is not None
+    assert ties.stash is not None
+    if not ties.stash.discard(item) and not discard(cell, item):
+        return False
+    if isinstance(item, Ask):
+        item.place = "hand"
+    elif isinstance(item, Delivery):
+        item.taken(cell)
+    return True
 
 
 @protected
@@ -101,4 +102,4 @@ def _behave(cell: Cell) -> None:
     else:
         cell.table = cell.handler_table.handlers
         cell.plain = cell.handler_table.plain
-    cell.attention = True
+    cell.attend()

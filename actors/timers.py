@@ -39,6 +39,10 @@ class TimerMessage(Delivery):
         """The timer may queue its next message; one that fires once is over."""
         self.timer.message_taken(self)
 
+    def set_aside(self) -> None:
+        """It waits again, and ends with the timer."""
+        self.timer.message_set_aside(self)
+
 
 @final
 class Timer:
@@ -85,6 +89,14 @@ class Timer:
             self._queued = None
             if self._period is None:
                 self._forget()
+
+    def message_set_aside(self, message: TimerMessage) -> None:
+        """Its message is in the stash. One that was cancelled or replaced meanwhile is over, whatever becomes of the message."""
+        ties = self._cell.tied()
+        if ties.timers is None or (self._period is not None and not self.is_active) or ties.timers.get(self._key, self) is not self:
+            return
+        ties.timers[self._key] = self
+        self._queued = message
 
     def _forget(self) -> None:
         if self.is_active:

@@ -20,13 +20,14 @@ from ..mailbox import message_type
 from ..supervision import describe_cause
 from .cell import BLOCKED, CLOSED, HELD, IDLE, READY, RUNNING, Cell
 from .door import admit
-from .envelopes import Ask, DeathNotice, Delivery
+from .envelopes import Ask, DeathNotice, Delivery, SetAside
 from .errors import AskError, AskFailed, AskStopped, DeathPact, HandlerCutOff, Unhandled
 from .jobs import Job
-from .lifecycle import begin_ending, let_go
 from .opening import open_envelope
 from .reply import Reply
-from .stashing import SetAside
+from .starting import let_go
+from .stashing import take_back
+from .stopping import begin_ending
 from .supervising import failed, shut_down_by_child, stopped_itself
 from .waiting import HOLD, PAUSE
 
@@ -97,7 +98,7 @@ def turn(cell: Cell) -> object | None:
             handler_failed(cell, error)
             return None
         if cell.attention:
-            cell.handled += handled
+            cell.handled += handled - (type(cell.hand) is SetAside)
             handled = 0
             cell.hand = None
             if not cross(cell):
@@ -153,16 +154,13 @@ def cross(cell: Cell) -> bool:
     return True
 
 
-def _resolve(cell: Cell, message: Any) -> Any:
+def _resolve(cell: Cell, message: object) -> Any:
     """The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled."""
+    kind = type(message)
     if isinstance(message, (Ask, Delivery)):
+        cell.table[kind] = open_envelope
         return open_envelope
-    return find_handler(cell, kind_of(message)) or open_envelope
-
-
-def kind_of(message: object) -> type:
-    """The exact class of a message."""
-    return type(message)
+    return find_handler(cell, kind) or open_envelope
 
 
 @protected
@@ -172,11 +170,10 @@ def find_handler(cell: Cell, kind: type) -> Any:
     if handler is None:
         ties = cell.ties
         table = cell.handler_table
-        if ties is not None and ties.behaviours:
+        if ties is not None and ties.behaviours and table.vocabulary.admits(kind):
             behaviour = ties.behaviours[-1]
-            if table.vocabulary.admits(kind):
-                handler = cell.table[kind] = lambda _instance, message: behaviour(message)
-        else:
+            handler = cell.table[kind] = lambda _instance, message: behaviour(message)
+        else:  # also what the runtime sends by itself, whatever the actor has become
             handler = table.resolve(kind)
     return handler
 
@@ -192,22 +189,26 @@ def _special(cell: Cell, item: Any) -> object | None:
             cell.hand = None
             return None
         item.place = "hand"
-        handler = find_handler(cell, kind_of(item.message))
+        message: object = item.message
+        kind = type(message)
+        handler = cell.table.get(kind) or find_handler(cell, kind)
         if handler is None:
             _unhandled(cell, item)
             return None
-        return _run(cell, handler, item.message)
+        return _run(cell, handler, message)
     if isinstance(item, Delivery):
         cell.limit -= 1
         item.taken(cell)
         if item.withdrawn:
             cell.hand = None
             return None
-        handler = find_handler(cell, kind_of(item.message))
+        message = item.message
+        kind = type(message)
+        handler = cell.table.get(kind) or find_handler(cell, kind)
         if handler is None and isinstance(item, DeathNotice):
-            return _run(cell, _on_terminated, item.message)
+            return _run(cell, _on_terminated, message)
         if handler is not None:
-            return _run(cell, handler, item.message)
+            return _run(cell, handler, message)
     _unhandled(cell, item)
     return None
 
@@ -230,13 +231,11 @@ def _unhandled(cell: Cell, item: Any) -> None:
 def _run(cell: Cell, handler: Any, message: Any) -> object | None:
     """Runs a handler whose result matters, up to its end or its first wait. What it raises goes through."""
     result = handler(cell.instance, message)
-    if type(result) is COROUTINE:
-        cell.held = result.__await__()
-        if cell.dispatcher.is_full:
-            return block(cell)
-        return _step(cell)
-    _finish(cell, result)
-    return None
+    if type(result) is not COROUTINE:
+        _finish(cell, result)
+        return None
+    cell.held = result.__await__()
+    return block(cell) if cell.dispatcher.is_full else _step(cell)
 
 
 def _step(cell: Cell) -> object | None:
@@ -256,7 +255,7 @@ def _step(cell: Cell) -> object | None:
 
 def _go_on(cell: Cell) -> object | None:
     """Goes on with the handler that the runtime held, whatever it waited for."""
-    if is_doomed(cell) and (cell.pending is None or not cell.pending.done):  # what was settled is not taken back
+    if cell.attention and is_doomed(cell) and (cell.pending is None or not cell.pending.done):  # what was settled is not taken back
         return CUT
     try:
         return _step(cell)
@@ -324,16 +323,20 @@ def ended(cell: Cell, value: Any, error: BaseException | None) -> None:
 def _finish(cell: Cell, value: Any) -> None:
     """The handler returned: its message is accounted for, and answered if it was asked. The worker takes it out of the hand."""
     item = cell.hand
-    if isinstance(item, Job):
+    if isinstance(item, Ask):
+        cell.handled += 1
+        if item.place == "hand" and not isinstance(value, Reply):
+            item.place = "over"
+            item.settle(value)
+            if item.asker is None:
+                cell.dispatcher.end_slice_early()
+    elif isinstance(item, Job):
         cell.state = CLOSED
         item.settle(value)
-        return
-    cell.handled += 1
-    if isinstance(item, Ask) and item.place == "hand" and not isinstance(value, Reply):
-        item.place = "over"
-        item.settle(value)
-        if item.asker is None:
-            cell.dispatcher.end_slice_early()
+    elif isinstance(item, SetAside):
+        cell.hand = None  # it is counted where it went
+    else:
+        cell.handled += 1
 
 
 def handler_failed(cell: Cell, error: BaseException) -> None:
@@ -354,10 +357,10 @@ def handler_failed(cell: Cell, error: BaseException) -> None:
         cell.state = CLOSED
         item.settle(error=error if isinstance(error, Exception) else HandlerCutOff(cell.path))
         return
-    cell.lost().failed += 1
     if isinstance(item, SetAside):  # it is not retried: a failing message is not kept either
-        cell.handled += 1
-        item = item.take_back(cell)
+        item = item.item if take_back(cell, item.item) else None
+    if item is not None:
+        cell.lost().failed += 1
     if isinstance(item, Ask) and item.place == "hand":
         item.place = "over"
         item.settle(error=_why_no_reply(cell, item, outside or error))

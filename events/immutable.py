@@ -13,6 +13,11 @@ MUTABLE: Final = (list, dict, set, bytearray)
 """Builtin containers that are certainly mutable."""
 
 
+@attrs.frozen
+class _Frozen:
+    """All frozen classes of attrs share one `__setattr__`, by which attrs itself knows them."""
+
+
 def check_immutable(kind: type[Any]) -> None:
     """
     Refuses classes whose instances are known to be mutable.
@@ -24,7 +29,7 @@ def check_immutable(kind: type[Any]) -> None:
         MutableFact: An attrs class or a dataclass that is not frozen, or a builtin container that is mutable.
     """
     if attrs.has(kind):
-        frozen = attrs.inspect(kind).is_frozen
+        frozen = kind.__setattr__ is _Frozen.__setattr__
     elif dataclasses.is_dataclass(kind):
         frozen = bool(getattr(kind, "__dataclass_params__").frozen)  # noqa: B009  # typeshed does not know it
     else:

@@ -1,9 +1,9 @@
 """
 The event stream: an actor, `/system/events`, that passes every published fact to whoever subscribed.
 
-When it is idle it takes a publication on the publisher's stack, so its mailbox is normally empty; a fact published while it
-is at work (by a filter, or about a dropped fact) waits in its mailbox. Facts are numbered when they are published and a
-subscription notes the number at which it began, so it sees exactly those published after it.
+When it is idle it takes a publication on the publisher's stack, so its mailbox is normally empty. A fact published while it
+is at work (by a filter, or about a dropped fact) waits in its mailbox until the one at hand is passed on. Facts are numbered
+when they are published and a subscription notes the number at which it began, so it sees exactly those published after it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..actors.cell import DEAD, IDLE, RUNNING, Cell
 from ..actors.door import enqueue, has_room
 from ..actors.handles import handles
 from ..actors.life_facts import DeadLetter
-from ..actors.lifecycle import let_go
+from ..actors.starting import let_go
 from ..actors.stream import OnFullFacts
 from ..supervision import Exit
 from .immutable import check_immutable
@@ -29,6 +29,9 @@ protected = trio.lowlevel.enable_ki_protection
 
 SAID_EVERY_SECONDS: Final = 1.0
 """How often a subscription's losses are published at most."""
+
+IN_PLACE_MAX: Final = 64
+"""Facts published because of one that are passed on with it; those beyond wait for the stream's turn."""
 
 NEVER_SAID: Final = (DeadLetter, FactDropped)
 """Facts whose loss is counted and not published: it would be lost as well."""
@@ -82,9 +85,8 @@ class EventStream(Actor[Publication]):
             cell.state = RUNNING
             cell.accepted += 1
             try:
-                self.pass_on(publication)
+                self._pass_on_in_place(cell, publication)
             finally:
-                cell.handled += 1
                 if cell.queue is not None or cell.attention:
                     let_go(cell)
                 else:
@@ -95,6 +97,20 @@ class EventStream(Actor[Publication]):
             self.dropped += 1
             cell.accepted += 1
             cell.lost().dead_letters += 1
+
+    def _pass_on_in_place(self, cell: Cell, publication: Publication) -> None:
+        """Passes a fact on, and then what was published because of it, so that the publisher's next fact finds the stream idle."""
+        cell.handled += 1
+        self.pass_on(publication)
+        queue = cell.queue
+        left = IN_PLACE_MAX
+        while queue and left:
+            left -= 1
+            cell.handled += 1
+            self.pass_on(queue.popleft())
+        if queue is not None and not queue:
+            cell.queue = None
+            cell.pool.append(queue)
 
     def wants(self, fact_type: type[Any]) -> bool:
         """Whether anybody subscribes to facts of exactly this class."""

@@ -47,8 +47,19 @@ class RestartLimitReached(TrouperError):
     causes: tuple[BaseException, ...]
 
     def __str__(self) -> str:
-        last = f" The last cause was {describe_cause(self.causes[-1])}." if self.causes else ""
         return (
-            f"{self.path} gave up: its children needed more than max_restarts={self.max_restarts} restarts within {self.within} s.{last} "
+            f"{self.path} gave up: its children needed more than max_restarts={self.max_restarts} restarts within {self.within} s."
+            f"{self._last_cause()} "
             f"Mend the cause, or allow more: supervisor(..., max_restarts={max(1, self.max_restarts * 2)}, within={self.within})."
         )
+
+    def _last_cause(self) -> str:
+        """What began it. Supervisors that gave up for it one after the other are named, and not what each of them would say."""
+        if not self.causes:
+            return ""
+        cause, through = self.causes[-1], list[str]()
+        while isinstance(cause, RestartLimitReached) and cause.causes:
+            through.append(cause.path)
+            cause = cause.causes[-1]
+        gave_up = f", for which {' and '.join(reversed(through))} gave up before" if through else ""
+        return f" The last cause was {describe_cause(cause).removesuffix('.')}{gave_up}."

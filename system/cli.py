@@ -16,9 +16,9 @@ from typing import Any, TypeGuard
 
 import trio
 
-from ..actors.lifecycle import death_of
 from ..actors.ref import cell_of
 from ..actors.spec import ActorSpec
+from ..actors.stopping import death_of
 from ..actors.waiting import wait
 from ..errors import TrouperError
 from .opening import open_system

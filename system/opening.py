@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import trio
 
-from ..actors import commands
+from ..actors import spawning
 from ..actors.policy import Policy
 from ..actors.runtime import Runtime
 from ..actors.spec import ActorSpec, actor
@@ -110,7 +110,8 @@ async def _opened(root: ActorSpec[Any] | None, options: Options) -> AsyncGenerat
     system = System(runtime, options.name, options.shutdown_timeout)
     body_error: BaseException | None = None
     async with trio.open_nursery() as outer:
-        await outer.start(_run_workers, runtime)
+        with trio.CancelScope(shield=True):  # cancelled here, trio would wait for the shielded workers for ever
+            await outer.start(_run_workers, runtime)
         signals.listen(system, outcome.body.cancel)
         try:
             with outcome.body:
@@ -133,7 +134,7 @@ def _come_out(outcome: _Outcome, body_error: BaseException | None, name: str) ->
         errors = [outcome.failure, body_error, outcome.interrupt]
         raise BaseExceptionGroup(
             f"system {name!r} failed", [error for error in errors if error is not None and not isinstance(error, trio.Cancelled)]
-        )
+        ) from None  # the context would be the cancellation of the body, which is the effect and not the cause
     if outcome.interrupt is not None:
         raise outcome.interrupt from body_error
     if body_error is not None:
@@ -152,12 +153,12 @@ async def _run_workers(runtime: Runtime, task_status: trio.TaskStatus[None]) -> 
 async def _start_guardians(runtime: Runtime, root: ActorSpec[Any] | None) -> None:
     """`/system` with the stream, then `/user` with the root. What a root that does not start raises comes out."""
     events: ActorSpec[Any] = actor(EventStream, name="events")
-    system = await commands.spawn(runtime.root, _guardian("system", events))
+    system = await spawning.spawn(runtime.root, _guardian("system", events))
     family = system.tied().family
     assert family is not None
     runtime.stream = family.children["events"].instance
     try:
-        runtime.guardian = await commands.spawn(runtime.root, _guardian("user", root))
+        runtime.guardian = await spawning.spawn(runtime.root, _guardian("user", root))
     except StartFailed as failed:
         if isinstance(failed.__cause__, StartFailed):  # the guardian did not start because the root did not
             raise failed.__cause__ from failed.__cause__.__cause__

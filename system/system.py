@@ -8,15 +8,15 @@ from typing import Any, Final, TypeVar, final
 
 import trio
 
-from ..actors import commands
+from ..actors import commands, spawning
 from ..actors.cell import GONE, Cell
 from ..actors.context import own_cell
 from ..actors.directory import Registry
-from ..actors.lifecycle import death_of, out_of_time, request_stop
 from ..actors.ref import ActorRef
 from ..actors.resolving import HERE
 from ..actors.runtime import Runtime
 from ..actors.spec import ActorSpec
+from ..actors.stopping import death_of, out_of_time, request_stop
 from ..actors.stream import OnFullFacts
 from ..actors.waiting import wait
 from ..events import EventStream, Facts
@@ -75,21 +75,20 @@ class System:
         return found[0].ref
 
     def _cells(self, spec: ChildSpec[Any]) -> list[Cell]:
-        places = self._places(spec)
-        static = [placed for _, _, placed in places if placed is not None]
+        static = [placed for _, _, placed in self._places(spec)]
         if static:
             return static
         return [cell for cell in cells_of(self._runtime) if cell.spec is spec]
 
-    def _places(self, spec: ChildSpec[Any]) -> list[tuple[Cell, int, Cell | None]]:
+    def _places(self, spec: ChildSpec[Any]) -> list[tuple[Cell, int, Cell]]:
         """Where *spec* is a static child: the parent, the place, the latest cell in it."""
         if not isinstance(spec, ChildSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"This takes a spec, such as actor(...) returns, not {spec!r}.")
-        found: list[tuple[Cell, int, Cell | None]] = []
+        found: list[tuple[Cell, int, Cell]] = []
         for cell in cells_of(self._runtime):
             family = None if cell.ties is None else cell.ties.family
             for index, (place, placed) in enumerate([] if family is None else family.places):
-                if place is spec:
+                if place is spec and placed is not None:
                     found.append((cell, index, placed))
         return found
 
@@ -109,7 +108,7 @@ class System:
         guardian = self._runtime.guardian
         assert guardian is not None
         parent = guardian if under is None else self._own(under)
-        return (await commands.spawn(parent, spec)).ref
+        return (await spawning.spawn(parent, spec)).ref
 
     async def stop(self, ref: ActorRef[Any] | None = None, drain: bool = False) -> None:
         """
@@ -143,9 +142,9 @@ class System:
         if len(places) > 1:
             raise ValueError(f"{spec.name or spec.label!r} has {len(places)} places. Give each child a spec of its own.")
         parent, index, placed = places[0]
-        if placed is not None and placed.phase != GONE:
+        if placed.phase != GONE:
             raise ValueError(f"{placed.path} runs already.")
-        return (await commands.start_static(parent, index)).ref
+        return (await spawning.start_static(parent, index)).ref
 
     async def restart(self, ref: ActorRef[Any]) -> None:
         """

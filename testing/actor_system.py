@@ -41,7 +41,7 @@ class ActorSystem:
     At the end of the test it is stopped in order, and the test fails with `SystemNotClean` when
         * an actor failed, and no `expect_failure` names the exception; or one was named and did not come;
         * an actor owes a reply that somebody still waits for, one second after the test;
-        * an actor did not stop within its `stop_timeout` and was cut off.
+        * an actor did not stop within its `stop_timeout` then, and was cut off. (What the test itself stops may be.)
 
     Args:
         system: What is tested.
@@ -171,11 +171,11 @@ async def open_for_test(kind: SystemKind = open_system) -> AsyncGenerator[ActorS
         async with kind() as system:
             tested = ActorSystem(system)
             failed = await after_the_system.enter_async_context(system.subscribe(ActorFailed, capacity=SEEN_MAX))
+            yield tested
+            owed = await owed_after(system, GRACE_SECONDS)
             ended = await after_the_system.enter_async_context(
                 system.subscribe(ActorStopped, where=lambda stopped: stopped.reason.kind == "killed", capacity=SEEN_MAX)
             )
-            yield tested
-            owed = await owed_after(system, GRACE_SECONDS)
         failures = [failure async for failure in failed]
         cut_off = [stopped async for stopped in ended]
     tested.judge(failures, cut_off, owed)

@@ -20,6 +20,9 @@ from .orders import Order
 from .shop import FRAUD_CHECKER, Shop, make_shop
 from .world import Accidents, MailProvider
 
+PATIENCE = 10.0
+"""Seconds without a decision after which the shop closes."""
+
 
 @frozen
 class Books:
@@ -62,7 +65,7 @@ async def run_day(orders: Sequence[Order], accidents: Accidents, on_progress: Ca
 
 
 async def _sell(orders: Sequence[Order], desks: ActorRef[PlaceOrder], decided: Facts[Payment], on_progress: Callable[[int], None]) -> None:
-    """Returns when each of *orders* is decided."""
+    """Returns when each of *orders* is decided; or when nothing is decided any more, which the report will not miss."""
 
     async def bring() -> None:
         for order in orders:
@@ -71,7 +74,11 @@ async def _sell(orders: Sequence[Order], desks: ActorRef[PlaceOrder], decided: F
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bring)
         for number in range(1, len(orders) + 1):
-            await anext(decided)
+            with trio.move_on_after(PATIENCE) as patience:
+                await anext(decided)
+            if patience.cancelled_caught:
+                nursery.cancel_scope.cancel()
+                return
             on_progress(number)
 
 

@@ -14,6 +14,7 @@ from trouper import (
     Actor,
     ActorRef,
     AskFailed,
+    AskStopped,
     AskTimeout,
     Context,
     Deadlock,
@@ -452,6 +453,31 @@ async def test_one_that_asks_the_actor_that_awaits_its_stop_is_refused(autojump_
             await wait_all_tasks_blocked()
             assert await one.ask(does(stop_them)) == "stopped"
     assert circles == [("b", "a", "b"), ("b", "a", "b"), ("child", "a", "family", "child")]
+
+
+async def test_asking_a_parent_that_stops_is_no_deadlock(autojump_clock: MockClock) -> None:
+    """It waits for its children, so they wait in vain for it; but it takes no message any more, and says so at once."""
+    errors: list[Exception] = []
+
+    async def ask_parent(player: Player) -> None:
+        assert player.context.parent is not None
+        try:
+            await player.context.parent.ask(Ping())
+        except (AskStopped, Deadlock) as error:
+            errors.append(error)
+
+    async def spawn(player: Player) -> str:
+        await player.context.spawn(actor(Player, list[tuple[str, ...]](), None, ask_parent))
+        return "spawned"
+
+    with trio.fail_after(1):
+        async with open_system() as system:
+            (one,) = await players(system, "a", [])
+            await one.ask(does(spawn))
+            await system.restart(one)
+            await one.ask(does(spawn))
+            await system.stop(one)
+    assert [type(error) for error in errors] == [Deadlock, AskStopped]
 
 
 @pytest.mark.parametrize("verb", ["stop", "restart"])

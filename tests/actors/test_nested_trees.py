@@ -4,7 +4,7 @@ import trio
 from attrs import define, frozen
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trouper import Actor, ActorRef, ActorSpec, AskStopped, Exit, Request, Terminated, actor, handles, open_system, supervisor
+from trouper import Actor, ActorRef, ActorSpec, AskStopped, Exit, Request, actor, handles, open_system, supervisor
 
 
 @frozen
@@ -58,7 +58,8 @@ def counter(name: str, journal: list[str]) -> ActorSpec[Add | Crash | Spawn]:
 async def test_a_tree_of_500_levels_starts_restarts_and_stops(autojump_clock: MockClock) -> None:
     """The depth of a tree is not the depth of a stack: neither starting, nor restarting, nor stopping it recurses."""
     journal: list[str] = []
-    spec = leaf = counter("leaf", journal)
+    leaf = counter("leaf", journal)
+    spec = supervisor("bottom", [leaf])
     for level in range(500):
         spec = supervisor(f"level-{level}", [spec])
     with trio.fail_after(60):

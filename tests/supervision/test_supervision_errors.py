@@ -38,6 +38,15 @@ def test_giving_up_says_the_numbers_the_last_cause_and_how_to_allow_more(max_res
     assert advice in str(error)
 
 
+def test_supervisors_that_gave_up_one_after_the_other_say_once_what_began_it() -> None:
+    """The first cause, whom it brought down on its way up, and one piece of advice."""
+    kitchen = RestartLimitReached("/user/plant/kitchen", 3, 5.0, (ValueError("The oven burns."),))
+    plant = RestartLimitReached("/user/plant", 2, 60.0, (kitchen,))
+    said = str(RestartLimitReached("/user", 3, 5.0, (plant,)))
+    assert "The last cause was ValueError: The oven burns, for which /user/plant/kitchen and /user/plant gave up before." in said
+    assert said.count("gave up:") == said.count("allow more") == 1
+
+
 def test_giving_up_without_a_cause_has_a_text_too() -> None:
     """A permanent child that keeps ending normally spends the budget without any exception."""
     assert "cause was" not in str(RestartLimitReached("/user/bank", 3, 5.0, ()))

@@ -1,18 +1,15 @@
 """
-How an actor comes up, is taken down, and is taken down to come up again.
+How an actor is taken down: to die, or to be started again.
 
-Requests are synchronous and only note what is wanted; what takes time is a `Procedure`, begun when no handler runs. Hooks
-are the user's code and run as turns of the actor, like messages.
+Requests are synchronous and only note what is wanted; what takes time is a `Procedure`, begun when no handler runs. The last
+hooks are the user's code and run as turns of the actor, like messages.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
-
 import trio
 
 from ..supervision import Directive, Exit
-from .actor import Actor
 from .cell import (
     BLOCKED,
     CLOSED,
@@ -23,180 +20,25 @@ from .cell import (
     HALTED,
     HALTING,
     HELD,
-    IDLE,
     READY,
     REFUSES,
     RUNNING,
     STARTING,
     STOPPING,
-    UP,
     Cell,
 )
 from .death import ActorStartEnded, die, fail_deferred
 from .door import unstash, wake_senders
 from .ending import Ending
-from .envelopes import Ask
 from .family import Family
 from .jobs import run_hook
-from .life_facts import ActorFailed, ActorRestarted, ActorStarted
-from .opening import open_envelope
+from .life_facts import ActorFailed
 from .pending import Pending, begin
-from .table import Handler
+from .watching import unwatch
 
 protected = trio.lowlevel.enable_ki_protection
 
-NORMAL = Exit("normal")
 SHUTDOWN = Exit("shutdown")
-
-
-# Starting
-
-
-@protected
-def start(cell: Cell) -> Pending | None:
-    """
-    Makes an instance and brings it up. None: it is up. Else what is settled when it is, with the error if it is not.
-    """
-    cell.phase = STARTING
-    cell.state = CLOSED
-    if cell.ties is not None:
-        cell.ties.escaped = None
-    try:
-        instance = cell.spec.factory(*cell.spec.args)
-        _attach(cell, instance)
-    except Exception as error:  # noqa: BLE001  # the user's constructor: its failure is the failure to start
-        failed = Pending(cell)
-        cell.instance = None
-        cell.phase = HALTED
-        failed.settle(error=error)
-        return failed
-    if not cell.overrides("on_start") and not cell.spec.children:
-        came_up(cell)
-        return None
-    ties = cell.tied()
-    started = ties.started = Pending(cell)
-    begin(_starting(cell))
-    return started
-
-
-def _is_actor(made: object) -> TypeGuard[Actor[Any]]:
-    return isinstance(made, Actor)
-
-
-def _attach(cell: Cell, made: object) -> None:
-    if not _is_actor(made):
-        raise TypeError(f"The factory of {cell.path} made {made!r}, which is no Actor.")
-    if getattr(made, "_cell", None) is not None:
-        raise TypeError(f"The factory of {cell.path} returned an instance that is in use. It must make a new one at every call.")
-    made._cell = cell  # pyright: ignore[reportPrivateUsage]
-    cell.instance = made
-    table = cell.handler_table
-    handlers: dict[type, Handler] = table.handlers
-    if Ask not in handlers:
-        handlers[Ask] = open_envelope
-    cell.table = handlers
-    cell.plain = table.plain
-
-
-async def _starting(cell: Cell) -> None:
-    ties = cell.tied()
-    error: BaseException | None = None
-    if cell.overrides("on_start"):
-        job = run_hook(cell, cell.instance.on_start)
-        try:
-            await job
-        except Exception as raised:  # noqa: BLE001  # becomes the failure to start
-            error = raised
-    if error is None and cell.spec.children:
-        error = await _start_children(cell)
-    if ties.failure is not None:  # a background task failed meanwhile
-        error, ties.failure = ties.failure, None
-    if error is None and ties.ending is None:
-        came_up(cell)
-        started, ties.started = ties.started, None
-        if started is not None:
-            started.settle()
-        return
-    if error is None:
-        cell.phase = UP
-        begin_ending(cell)
-        return
-    again = cell.losses is not None and cell.losses.restarts > 0  # then its static children wait with it for the next attempt
-    await _tear_down(cell, Ending(SHUTDOWN, restart=again))
-    _drop_instance(cell, error)
-    cell.phase = HALTED
-    if ties.ending is not None and not ties.ending.restart:
-        ties.ending.error = error
-        cell.phase = STOPPING
-        await _tear_down(cell, ties.ending)  # children that waited for its restart
-        die(cell, ties.ending.final_exit())
-        return
-    ending, ties.ending = ties.ending, None
-    started, ties.started = ties.started, None
-    if ending is not None:
-        ending.is_over()
-    if started is not None:
-        started.settle(error=error)
-
-
-async def _start_children(cell: Cell) -> BaseException | None:
-    """Static children, left to right, each after the one before has started. Returns what the first failure was."""
-    ties = cell.tied()
-    family = ties.family
-    if family is None:
-        family = ties.family = Family(cell)
-    else:
-        family.start_count_again()
-    for index, (spec, placed) in enumerate(family.places):
-        if ties.ending is not None:
-            return None
-        child = placed
-        if child is None or child.phase == GONE:
-            child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
-            family.children[child.name] = child
-            family.replace(index, child)
-        if child.phase not in (STARTING, HALTED):
-            continue
-        started = start(child)
-        if started is None:
-            continue
-        try:
-            await started
-        except Exception as error:  # noqa: BLE001  # the child's failure to start is the parent's
-            if ties.ending is not None:
-                return None
-            failure: BaseException = cell.dispatcher.supervising.start_failed(child, error)
-            return failure
-    return None
-
-
-@protected
-def came_up(cell: Cell) -> None:
-    """It has started, and takes messages from now on."""
-    cell.phase = UP
-    again = cell.losses is not None and cell.losses.restarts > 0
-    if cell.dispatcher.keeps_time(cell):
-        cell.tied().since = cell.dispatcher.now()
-    let_go(cell)
-    if again:
-        cell.dispatcher.report(ActorRestarted, cell, cell.lost().restarts)
-    else:
-        cell.dispatcher.report(ActorStarted, cell)
-
-
-@protected
-def let_go(cell: Cell) -> None:
-    """Nothing runs in it now: it is ready if something waits, else idle."""
-    if cell.ties is not None and cell.ties.waiters:
-        cell.attention = True
-    if cell.queue is not None or cell.attention:
-        cell.state = READY
-        cell.dispatcher.make_ready(cell)
-    else:
-        cell.state = IDLE
-
-
-# Taking down
 
 
 @protected
@@ -215,7 +57,7 @@ def request_stop(cell: Cell, *, drain: bool = False, reason: Exit = SHUTDOWN) ->
     wake_senders(cell)
     if cell.phase == HALTED:
         cell.dispatcher.supervising.skip_restart(cell)
-        ties.ending = Ending(reason, restart=False)
+        ties.ending = Ending(ties.escaped or reason, restart=False)
         begin_ending(cell)
         return
     if ending is not None:  # it was to be restarted: the same taking-down leads to its end now
@@ -242,8 +84,9 @@ def _begin(cell: Cell, ending: Ending) -> None:
     ties = cell.tied()
     ties.ending = ending
     ending.start_clock(cell.dispatcher.alarms, 0.0 if cell.dispatcher.is_killing else cell.spec.stop_timeout, lambda: out_of_time(cell))
-    if ties.escaped is not None:  # it failed and waits for its parent, with no handler
-        ties.escaped = None
+    if ties.escaped is not None:  # it ended by itself and waits for its parent, with no handler
+        ending.exit, ties.escaped = ties.escaped, None
+        ending.cause = ending.exit.cause or ending.cause
         begin_ending(cell)
     elif cell.phase == STARTING:
         if ties.family is not None:
@@ -301,7 +144,7 @@ def begin_ending(cell: Cell) -> None:
 
 async def _stopping(cell: Cell, ending: Ending) -> None:
     cell.phase = STOPPING
-    await _tear_down(cell, ending)
+    await tear_down(cell, ending)
     if cell.instance is not None and cell.overrides("on_stop"):
         await _last_hook(cell, ending, "on_stop", ending.final_exit())
     die(cell, ending.final_exit())
@@ -309,18 +152,18 @@ async def _stopping(cell: Cell, ending: Ending) -> None:
 
 async def _halting(cell: Cell, ending: Ending) -> None:
     cell.phase = HALTING
-    await _tear_down(cell, ending)
+    await tear_down(cell, ending)
     if cell.instance is not None:
         if ending.exit.kind == "normal" or not ending.restart:
             if cell.overrides("on_stop"):
                 await _last_hook(cell, ending, "on_stop", ending.final_exit())
         elif cell.overrides("on_restart"):
             await _last_hook(cell, ending, "on_restart", ending.cause)
-    _drop_instance(cell, ending.cause)
+    drop_instance(cell, ending.cause)
     ties = cell.tied()
     if not ending.restart:  # it was asked to stop meanwhile: the children that waited for its restart end too
         cell.phase = STOPPING
-        await _tear_down(cell, ending)
+        await tear_down(cell, ending)
         die(cell, ending.final_exit())
         return
     cell.phase = HALTED
@@ -331,7 +174,8 @@ async def _halting(cell: Cell, ending: Ending) -> None:
         started.settle(error=ActorStartEnded())
 
 
-async def _tear_down(cell: Cell, ending: Ending) -> None:
+async def tear_down(cell: Cell, ending: Ending) -> None:
+    """Ends what hangs on the instance: timers, background tasks, children."""
     ties = cell.tied()
     if ties.timers:
         for timer in list(ties.timers.values()):
@@ -352,6 +196,8 @@ async def _end_children(family: Family, ending: Ending) -> None:
     family.abandon_restarts()
     dynamic = family.dynamic()
     for child in dynamic:
+        if ending.restart:  # the parent's new instance knows nothing of them
+            unwatch(family.parent, child)
         request_stop(child, drain=ending.drain)
     for child in dynamic:
         await death_of(child)
@@ -386,7 +232,7 @@ async def _last_hook(cell: Cell, ending: Ending, name: str, argument: object) ->
         cell.dispatcher.log.exception("%s of %s raised; the %s goes on", name, cell.path, directive)
 
 
-def _drop_instance(cell: Cell, cause: BaseException | None) -> None:
+def drop_instance(cell: Cell, cause: BaseException | None) -> None:
     """The old instance and what hung on it are gone: replies that it owed, what it became, what it had set aside."""
     cell.instance = None
     cell.context_object = None
@@ -395,37 +241,7 @@ def _drop_instance(cell: Cell, cause: BaseException | None) -> None:
     ties = cell.tied()
     fail_deferred(cell, cause)
     ties.behaviours = None
+    ties.leaving = False
+    ties.shut_down = False
     if ties.stash is not None and len(ties.stash):
         unstash(cell)
-
-
-# A leaf that nothing hangs on is renewed on the spot: most restarts are of such.
-
-
-@protected
-def can_renew(cell: Cell) -> bool:
-    """Whether a restart has nothing to wait for: no hook, no child, no task, no timer, no stash."""
-    if cell.spec.children or cell.overrides("on_start") or cell.overrides("on_restart"):
-        return False
-    ties = cell.ties
-    if ties is None:
-        return True
-    family = ties.family
-    return not (
-        ties.timers
-        or ties.task_scopes
-        or ties.ending is not None
-        or (family is not None and family.children)
-        or (ties.stash is not None and len(ties.stash))
-    )
-
-
-@protected
-def renew(cell: Cell, cause: BaseException) -> Pending | None:
-    """Puts a new instance in the place of the old one. None: it is up. Else the failed start."""
-    if cell.ties is not None:
-        _drop_instance(cell, cause)
-    cell.instance = None
-    cell.context_object = None
-    cell.lost().restarts += 1
-    return start(cell)
