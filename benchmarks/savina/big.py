@@ -174,7 +174,7 @@ def check(parameters: Parameters, result: Result) -> None:
 PROGRAM = Program(
     "big",
     7,
-    Sizes(default=Parameters(20_000, 120), here=Parameters(2_000, 120), small=Parameters(20, 20)),
+    Sizes(default=Parameters(20_000, 120), here=Parameters(1_000, 120), small=Parameters(20, 20)),
     play,
     check,
     messages=lambda parameters: 1 + parameters.actors * (2 * parameters.pings + 4),

@@ -157,7 +157,7 @@ def check(parameters: Parameters, meetings: int) -> None:
 PROGRAM = Program(
     "chameneos",
     6,
-    Sizes(default=Parameters(100, 200_000), here=Parameters(100, 200_000), small=Parameters(10, 500)),
+    Sizes(default=Parameters(100, 200_000), here=Parameters(100, 40_000), small=Parameters(10, 500)),
     play,
     check,
     messages=lambda parameters: 4 * parameters.meetings + 3 * parameters.creatures + 1,

@@ -119,7 +119,7 @@ def check(parameters: Parameters, pongs: int) -> None:
 PROGRAM = Program(
     "pingpong",
     1,
-    Sizes(default=Parameters(40_000), here=Parameters(200_000), small=Parameters(200)),
+    Sizes(default=Parameters(40_000), here=Parameters(40_000), small=Parameters(200)),
     play,
     check,
     messages=lambda parameters: 3 * parameters.pings + 1,

@@ -132,7 +132,7 @@ def check(parameters: Parameters, landed: int) -> None:
 PROGRAM = Program(
     "threadring",
     5,
-    Sizes(default=Parameters(100, 100_000), here=Parameters(100, 1_000_000), small=Parameters(10, 1_003)),
+    Sizes(default=Parameters(100, 100_000), here=Parameters(100, 100_000), small=Parameters(10, 1_003)),
     play,
     check,
     # start; per link its neighbour and its death; the pings; where it landed; the exits
