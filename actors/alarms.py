@@ -63,6 +63,7 @@ class Alarms:
         self._order = 0
         self._cancelled = 0
         self._asks: dict[float, dict[Ask, float]] = {}
+        self.asked: list[Ask] = []  # by handlers that the runtime holds, in the present slice
         self._until = math.inf
         self._scope = trio.CancelScope()
 
@@ -90,7 +91,15 @@ class Alarms:
             bucket = self._asks[timeout] = {}
         bucket[ask] = when
         ask.bucket = bucket
-        self._wake_by(when)
+        if when < self._until:
+            self._wake_by(when)
+
+    def arm_the_unanswered(self) -> None:
+        """A slice is over: asks of it that are not answered yet get their deadlines now. Most were answered."""
+        for ask in self.asked:
+            if not ask.done:
+                self.arm(ask, ask.timeout)
+        self.asked.clear()
 
     def cancelled(self) -> None:
         """Counts a cancelled alarm, and purges the heap when they are the majority."""

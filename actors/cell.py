@@ -295,7 +295,10 @@ class Cell:
         """What its held handler waited for is settled."""
         assert self.state == HELD, self.state
         self.state = READY
-        self.dispatcher.make_ready(self)
+        dispatcher = self.dispatcher
+        dispatcher.ready.append(self)
+        if not dispatcher.is_awake:
+            dispatcher.wake()
 
     def hand_as_item(self) -> Any:
         """The message in the hand of the handler that calls this, as it was queued; None outside of a handler."""

@@ -79,6 +79,34 @@ class Dispatcher:
     # Invariant: if ready is not empty then is_awake.
     # Invariant: suspended == the number of workers with a cell.
 
+    # Slots, for speed: beyond thirty attributes an instance is an ordinary dict, and every message looks at some of these.
+    __slots__ = (
+        "_cancel_status",
+        "_contextvars",
+        "_limiter",
+        "_parked",
+        "_task",
+        "alarms",
+        "blocked",
+        "credit",
+        "credit_max",
+        "deques",
+        "in_place",
+        "is_awake",
+        "is_full",
+        "log",
+        "max_suspended",
+        "nursery",
+        "outside_slice_end",
+        "policy",
+        "ready",
+        "said_full",
+        "slice_end",
+        "slow_handler",
+        "suspended",
+        "turn_length",
+    )
+
     def __init__(self, policy: Policy, *, max_suspended: int, slow_handler: float, log: logging.Logger) -> None:
         self.policy = policy
         self.ready = policy.new_ready_queue()
@@ -258,6 +286,8 @@ class Dispatcher:
                 if self.blocked and not self.is_full:
                     self._start_blocked()
                     continue
+                if self.alarms.asked:
+                    self.alarms.arm_the_unanswered()
                 me.has_baton = False
                 self.is_awake = False
 
@@ -274,6 +304,8 @@ class Dispatcher:
         if self._limiter.borrowed_tokens:
             time.sleep(THREADS_NAP_SECONDS)  # noqa: ASYNC251  # a thread that waits for the interpreter's lock would starve
         del self.deques[POOLED_MAX:]
+        if self.alarms.asked:
+            self.alarms.arm_the_unanswered()
         await trio.lowlevel.checkpoint()
 
     async def _stay_with(self, me: Worker, cell: Cell, trap: object) -> None:
@@ -282,6 +314,8 @@ class Dispatcher:
         cell.worker = me
         cell.state = DRIVEN
         self._count_suspended(1)
+        if self.alarms.asked:
+            self.alarms.arm_the_unanswered()
         self.is_awake = False
         if self.ready:
             self.wake()

@@ -32,16 +32,15 @@ def enqueue(cell: Cell, item: Any) -> None:
     """Puts a user message or an ask into the queue. The caller has made sure that there is room."""
     queue = cell.queue
     if queue is None:
-        queue = _new_queue(cell)
-        try:
-            queue.append(item)
-        except BaseException:  # the key of a priority mailbox raised: nothing was queued
-            cell.queue = None
-            cell.pool.append(queue)
-            raise
+        queue = cell.pool.pop() if cell.pool else _new_queue(cell)
+        queue.append(item)  # before anything is changed, since the key of a priority mailbox may raise
+        cell.queue = queue
         if cell.state == IDLE:
             cell.state = READY
-            cell.dispatcher.make_ready(cell)
+            dispatcher = cell.dispatcher
+            dispatcher.ready.append(cell)
+            if not dispatcher.is_awake:
+                dispatcher.wake()
     else:
         queue.append(item)
     cell.accepted += 1
@@ -49,11 +48,9 @@ def enqueue(cell: Cell, item: Any) -> None:
 
 def _new_queue(cell: Cell) -> Any:
     try:
-        queue = cell.pool.pop()
+        return cell.pool.pop()
     except IndexError:
-        queue = deque[Any]()
-    cell.queue = queue
-    return queue
+        return deque[Any]()
 
 
 @protected
@@ -63,7 +60,7 @@ def deliver(cell: Cell, delivery: Delivery, *, first: bool = False) -> bool:
         return False
     queue = cell.queue
     if queue is None:
-        queue = _new_queue(cell)
+        cell.queue = queue = _new_queue(cell)
     if first:
         queue.appendleft(delivery)
     else:
@@ -203,7 +200,7 @@ def unstash(cell: Cell) -> None:
         return
     queue = cell.queue
     if queue is None:
-        queue = _new_queue(cell)
+        cell.queue = queue = _new_queue(cell)
     items = ties.stash.drain()
     for item in reversed(items):
         if isinstance(item, Ask):

@@ -35,10 +35,15 @@ class Ask(Pending, Envelope):
     place: str
 
     def __init__(self, message: Any, target: Cell, asker: Cell | None) -> None:
-        Pending.__init__(self, target)
+        self.done = False  # the fields of Pending, without a call: there is an Ask for every question
+        self.value = None
+        self.error = None
+        self.target = self.asked = target
+        self.cell = None
+        self.task = None
+        self.procedure = None
         self.withdrawn = False
         self.message = message
-        self.asked = target
         self.asker = asker
         self.place = "door"
         self.bucket: dict[Ask, float] | None = None
@@ -48,13 +53,24 @@ class Ask(Pending, Envelope):
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> bool:
         """Answers; an ask that was answered leaves no deadline behind."""
-        if self.bucket is not None:
-            self.bucket.pop(self, None)
+        if self.done:
+            return False
+        bucket = self.bucket
+        if bucket is not None:
+            bucket.pop(self, None)
             self.bucket = None
         elif self.alarm is not None:
             self.alarm.cancel()
             self.alarm = None
-        return Pending.settle(self, value, error)
+        cell = self.cell
+        if cell is None:
+            return Pending.settle(self, value, error)
+        self.done = True
+        self.value = value
+        self.error = error
+        self.cell = None
+        cell.resume()
+        return True
 
     def time_out(self) -> None:
         """Gives up because the time is over."""

@@ -9,6 +9,7 @@ Dynamic ones were spawned; one of them that dies is forgotten. Data only: what h
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..supervision import ChildSpec, RestartWindow, Supervision
@@ -26,7 +27,20 @@ class Family:
     # Invariant: children maps the name of each living child to its cell, in start order among dynamic ones.
     # Invariant: placed maps each static spec to its latest cell, dead or alive.
     # Invariant: _index maps each cell in places to its place.
-    __slots__ = ("_index", "causes", "children", "history", "numbers", "parent", "places", "policy", "regroup", "regroups", "window")
+    __slots__ = (
+        "_index",
+        "causes",
+        "children",
+        "history",
+        "numbers",
+        "parent",
+        "places",
+        "policy",
+        "regroup",
+        "regrouped",
+        "regroups",
+        "window",
+    )
 
     def __init__(self, parent: Cell) -> None:
         policy = parent.spec.supervision or DEFAULT_SUPERVISION
@@ -40,6 +54,7 @@ class Family:
         self._index: dict[Cell, int] = {}
         self.numbers: dict[str, int] = {}
         self.regroup: Procedure | None = None  # the restart of a group under way (one_for_all, rest_for_one)
+        self.regrouped: Sequence[Cell] = ()  # whom that one concerns
         self.regroups: dict[Cell, Procedure] | None = None  # single restarts under way (one_for_one)
 
     def free_name(self, spec: ChildSpec[Any]) -> str:
@@ -92,6 +107,7 @@ class Family:
         if self.regroup is not None:
             self.regroup.abandon()
             self.regroup = None
+            self.regrouped = ()
         if self.regroups:
             for procedure in self.regroups.values():
                 procedure.abandon()

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import trio
 from attrs import frozen
 
-from ..supervision import Exit
+from ..supervision import Directive, Exit
 from .cell import GONE, HALTED, STARTING, UP, Cell
 from .death import ActorStartEnded
 from .family import Family
@@ -23,8 +23,8 @@ from .stopping import SHUTDOWN, death_of, request_halt, request_stop
 
 protected = trio.lowlevel.enable_ki_protection
 
-OnFailure: TypeAlias = Callable[[Cell, Family, BaseException], None]
-"""What is done when a child does not start again: the decision is not this file's."""
+OnFailure: TypeAlias = Callable[[Cell, Family, BaseException], Directive]
+"""What is done when a child does not start again: the decision is not this file's, but it must know which it was."""
 
 
 @frozen(eq=False)
@@ -54,13 +54,25 @@ class Regroup:
 def begin_regroup(family: Family, regroup: Regroup, on_failure: OnFailure) -> None:
     """Several steps in time, kept with the family, so that a stop can abandon them."""
     procedure = Procedure(_regroup(family, regroup, on_failure))
+    _keep(family, regroup, procedure)
+    procedure.advance()
+
+
+def _keep(family: Family, regroup: Regroup, procedure: Procedure) -> None:
     if regroup.alone:
         if family.regroups is None:
             family.regroups = {}
         family.regroups[regroup.origin] = procedure
     else:
         family.regroup = procedure
-    procedure.advance()
+        family.regrouped = regroup.targets
+
+
+def _drop(family: Family, regroup: Regroup) -> Procedure | None:
+    if regroup.alone:
+        return None if family.regroups is None else family.regroups.pop(regroup.origin, None)
+    procedure, family.regroup, family.regrouped = family.regroup, None, ()
+    return procedure
 
 
 async def _regroup(family: Family, regroup: Regroup, on_failure: OnFailure) -> None:
@@ -76,7 +88,7 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
     """Returns why the origin is not up; None: it is."""
     origin = regroup.origin
     dispatcher = origin.dispatcher
-    missing = [] if regroup.alone else _missing_places(family, origin)
+    missing = [] if regroup.alone else _missing_places(family, regroup.targets[0])
     waits: list[Pending] = []
     for cell in regroup.targets:
         if not family.is_static(cell):
@@ -95,7 +107,7 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
         finally:
             if alarm is not None:
                 alarm.cancel()
-    failure: tuple[Cell, BaseException] | None = None
+    error: BaseException | None = None
     for cell in _in_turn(family, missing) if missing else regroup.targets:
         if cell.phase == HALTED:
             cell.lost().restarts += 1
@@ -105,20 +117,16 @@ async def _take_down_and_start(family: Family, regroup: Regroup, on_failure: OnF
         if started is not None:
             try:
                 await started
+            except ActorStartEnded:  # stopped, or taken down by another restart: the others go on
+                continue
             except Exception as raised:  # noqa: BLE001  # the restart failed: decided like any failure
-                if cell.phase == GONE:  # pyright: ignore[reportUnnecessaryComparison]  # stopped meanwhile: the others go on
-                    continue
-                failure = (cell, raised)
-                break
-    if regroup.alone:
-        if family.regroups:
-            family.regroups.pop(origin, None)
-    else:
-        family.regroup = None
-    if failure is not None:
-        on_failure(failure[0], family, failure[1])
-        return failure[1]
-    return ActorStartEnded() if origin.phase == GONE else None
+                procedure = _drop(family, regroup)
+                if on_failure(cell, family, raised) != "stop" or procedure is None:
+                    return raised
+                _keep(family, regroup, procedure)  # it ends, and the others go on without it
+                error = raised if cell is origin else error
+    _drop(family, regroup)
+    return ActorStartEnded() if error is None and origin.phase == GONE else error
 
 
 def _in_turn(family: Family, missing: Sequence[int]) -> Iterator[Cell]:
@@ -139,15 +147,15 @@ def is_new(cell: Cell) -> bool:
     return cell.ties is not None and cell.ties.started is not None and cell.ties.awaited
 
 
-def _missing_places(family: Family, failed_cell: Cell) -> list[int]:
+def _missing_places(family: Family, first_cell: Cell) -> list[int]:
     """Static children that ended before and come back with the restart of their group. A parent that starts sees to that itself."""
     if family.parent.phase != UP:
         return []
     first = 0
     if family.policy.strategy == "rest_for_one":
-        if not family.is_static(failed_cell):
+        if not family.is_static(first_cell):
             return []
-        first = next(index for index, (_, placed) in enumerate(family.places) if placed is failed_cell)
+        first = next(index for index, (_, placed) in enumerate(family.places) if placed is first_cell)
     return [
         index
         for index, (spec, placed) in enumerate(family.places)

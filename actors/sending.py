@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from types import coroutine
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -16,7 +18,7 @@ from .errors import AskStopped
 from .starting import let_go
 from .table import Handler
 from .turn import COROUTINE, handler_failed
-from .waiting import can_hold, pause, wait
+from .waiting import HOLD, can_hold, pause, wait, waiting_for
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -144,7 +146,8 @@ def post(cell: Cell, message: Any) -> Ask:
         refuse(cell, message)
         raise AskStopped(cell.path, message_type(message))
     asker = asking_cell()
-    refuse_circle(asker, cell)
+    if asker is not None:
+        refuse_circle(asker, cell)
     ask = Ask(message, cell, asker)
     if has_room(cell):
         enqueue(cell, ask)
@@ -157,17 +160,29 @@ def post(cell: Cell, message: Any) -> Ask:
 
 
 @protected
-async def answer(ask: Ask, timeout: float | None) -> Any:
+@coroutine
+def answer(ask: Ask, timeout: float | None) -> Generator[Any, Any, Any]:
     """Waits for the reply to *ask*, and takes it back if the waiting is given up."""
-    if not ask.done:
-        dispatcher = ask.asked.dispatcher
-        if timeout is None:
-            timeout = dispatcher.ask_timeout
-        if timeout != math.inf:
-            dispatcher.alarms.arm(ask, timeout)
+    dispatcher = ask.asked.dispatcher
+    if timeout is None:
+        timeout = dispatcher.ask_timeout
+    asker = ask.asker
     try:
-        return await wait(ask)
+        if asker is None or ask.done or asker.state != RUNNING or not asker.dispatcher.may_hold():
+            if timeout != math.inf and not ask.done:
+                dispatcher.alarms.arm(ask, timeout)
+            return (yield from waiting_for(ask))
+        if timeout != math.inf:
+            ask.timeout = timeout
+            asker.dispatcher.alarms.asked.append(ask)
+        asker.pending = ask
+        ask.cell = asker
+        yield HOLD  # as in `wait`, without a layer more
+        asker.pending = None
+        return ask.result()
     except BaseException:
+        if asker is not None and asker.pending is ask:
+            asker.pending = ask.cell = None
         if not ask.done:
             ask.withdraw()
             ask.settle()

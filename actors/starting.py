@@ -13,7 +13,7 @@ import trio
 from ..supervision import Exit, StartFailed, describe_cause
 from .actor import Actor
 from .cell import CLOSED, GONE, HALTED, HALTING, IDLE, READY, STARTING, STOPPING, UP, Cell
-from .death import die
+from .death import ActorStartEnded, die
 from .ending import Ending
 from .envelopes import Ask
 from .family import Family
@@ -124,8 +124,8 @@ async def _starting(cell: Cell) -> None:
         ending.is_over()
     if ties.awaited and not again:
         die(cell, Exit("failed", error), announce=False)
-    if started is not None:
-        started.settle(error=error)
+    if started is not None:  # who took it down meanwhile decides what becomes of it, not who started it
+        started.settle(error=error if ending is None else ActorStartEnded())
 
 
 async def _start_children(cell: Cell) -> BaseException | None:

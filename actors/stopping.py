@@ -90,15 +90,23 @@ def _begin(cell: Cell, ending: Ending) -> None:
         begin_ending(cell)
     elif cell.phase == STARTING:
         if ties.family is not None:
-            begin(_stop_those_that_start(ties.family))
+            begin(end_those_that_start(ties.family, ending.cause if ending.restart else None))
     else:
         cell.attend()
 
 
-async def _stop_those_that_start(family: Family) -> None:
-    """A step of its own, so that the stop of a tree that starts goes down without a stack as deep as the tree."""
+async def end_those_that_start(family: Family, cause: BaseException | None) -> None:
+    """
+    Children whose parent cannot start any more, for *cause*, or is to stop.
+
+    A procedure, so that the stop of a tree that starts goes down without a stack as deep as the tree.
+    """
     for child in list(family.children.values()):
-        if child.phase == STARTING:
+        if child.phase != STARTING:
+            continue
+        if cause is not None and child.losses is not None and child.losses.restarts:  # it keeps its mailbox for the next attempt
+            request_halt(child, cause)
+        else:
             request_stop(child)
 
 

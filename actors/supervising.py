@@ -12,14 +12,14 @@ import trio
 from ..supervision import Directive, Exit, RestartLimitReached, affected, directive_for, shuts_down
 from ..supervision import restarts_after as ends_in_restart
 from .cell import CLOSED, GONE, HALTED, HALTING, STARTING, STOPPING, UP, Cell
-from .death import fail_deferred
+from .death import ActorStartEnded, fail_deferred
 from .errors import RestartRequested
 from .family import Family
 from .life_facts import ActorFailed
 from .pending import Pending, begin
 from .regrouping import Regroup, begin_regroup, is_new
 from .starting import can_renew, let_go, renew
-from .stopping import SHUTDOWN, begin_ending, cut, death_of, request_stop
+from .stopping import SHUTDOWN, begin_ending, cut, death_of, end_those_that_start, request_stop
 
 protected = trio.lowlevel.enable_ki_protection
 
@@ -48,6 +48,8 @@ def fail_from_outside(cell: Cell, error: BaseException) -> None:
     ties.failure = error
     cut(cell)
     cell.attend()
+    if cell.phase == STARTING and ties.family is not None:
+        begin(end_those_that_start(ties.family, error))
 
 
 @protected
@@ -149,6 +151,8 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
     targets = affected(family.policy.strategy, order, cell)
     if family.regroup is not None and family.policy.strategy != "one_for_one":
         family.regroup.abandon()  # what it had still to do is part of this one
+        concerned = {*targets, *family.regrouped}
+        targets = tuple(child for child in order if child in concerned)
     alone = family.policy.strategy == "one_for_one"
     begin_regroup(family, Regroup(targets, cell, cause, reason, delay, alone), _restart_failed)
 
@@ -167,9 +171,10 @@ async def await_start(cell: Cell, family: Family, not_up: Pending) -> None:
     """A procedure: a start that nobody waits for; if it fails, that is a failure of the child."""
     try:
         await not_up
+    except ActorStartEnded:  # stopped, or taken down by another restart
+        return
     except Exception as error:  # noqa: BLE001  # the restart failed
-        if cell.phase != GONE:
-            _restart_failed(cell, family, error)
+        _restart_failed(cell, family, error)
 
 
 @protected
@@ -182,13 +187,14 @@ def restart_by_hand(cell: Cell) -> Pending:
     return done
 
 
-def _restart_failed(cell: Cell, family: Family, error: BaseException) -> None:
+def _restart_failed(cell: Cell, family: Family, error: BaseException) -> Directive:
     """An attempt to start again has failed: it counts, and is decided by the same policy as any failure."""
     cell.state = CLOSED
     directive = _directive(cell, family, error)
     cell.dispatcher.report(ActorFailed, cell, error, directive)
     cell.dispatcher.log_failure(cell, error, directive)
     _carry_out(cell, family, error, directive)
+    return directive
 
 
 @protected

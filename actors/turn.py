@@ -182,35 +182,39 @@ def find_handler(cell: Cell, kind: type) -> Any:
 
 
 def _special(cell: Cell, item: Any) -> object | None:
-    """Handles an envelope, or a message that nothing handles. Returns as `turn` does; the state is RUNNING if the turn goes on."""
+    """
+    Handles an envelope, or a message that nothing handles, up to its end or its first wait. What the handler raises goes through.
+    Returns as `turn` does; the state is RUNNING if the turn goes on.
+    """
     if isinstance(item, Ask):
         if item.withdrawn:
             cell.limit -= 1
             cell.hand = None
             return None
         item.place = "hand"
-        message: object = item.message
-        kind = type(message)
-        handler = cell.table.get(kind) or find_handler(cell, kind)
-        if handler is None:
-            _unhandled(cell, item)
-            return None
-        return _run(cell, handler, message)
-    if isinstance(item, Delivery):
+    elif isinstance(item, Delivery):
         cell.limit -= 1
         item.taken(cell)
         if item.withdrawn:
             cell.hand = None
             return None
-        message = item.message
-        kind = type(message)
-        handler = cell.table.get(kind) or find_handler(cell, kind)
-        if handler is None and isinstance(item, DeathNotice):
-            return _run(cell, _on_terminated, message)
-        if handler is not None:
-            return _run(cell, handler, message)
-    _unhandled(cell, item)
-    return None
+    else:
+        _unhandled(cell, item)
+        return None
+    message: object = item.message
+    kind = type(message)
+    handler = cell.table.get(kind) or find_handler(cell, kind)
+    if handler is None:
+        if not isinstance(item, DeathNotice):
+            _unhandled(cell, item)
+            return None
+        handler = _on_terminated
+    result = handler(cell.instance, message)
+    if type(result) is not COROUTINE:
+        _finish(cell, result)
+        return None
+    cell.held = result.__await__()
+    return block(cell) if cell.dispatcher.is_full else _step(cell)
 
 
 def _on_terminated(instance: Any, terminated: Any) -> Any:
@@ -226,16 +230,6 @@ def _unhandled(cell: Cell, item: Any) -> None:
     if isinstance(item, Ask):
         item.place = "over"
         item.settle(error=Unhandled(cell.path, message_type(item), type(cell.instance).__name__))
-
-
-def _run(cell: Cell, handler: Any, message: Any) -> object | None:
-    """Runs a handler whose result matters, up to its end or its first wait. What it raises goes through."""
-    result = handler(cell.instance, message)
-    if type(result) is not COROUTINE:
-        _finish(cell, result)
-        return None
-    cell.held = result.__await__()
-    return block(cell) if cell.dispatcher.is_full else _step(cell)
 
 
 def _step(cell: Cell) -> object | None:

@@ -51,10 +51,9 @@ def can_hold() -> Cell | None:
 
 
 @protected
-@coroutine
-def wait(pending: Pending) -> Generator[Any, Any, Any]:
+def waiting_for(pending: Pending) -> Generator[Any, Any, Any]:
     """
-    Waits until *pending* is settled, and returns its value or raises its error.
+    Waits until *pending* is settled, and returns its value or raises its error. For generators; coroutines await `wait`.
 
     When the waiting is cancelled, *pending* is left to the caller to be withdrawn.
     """
@@ -88,6 +87,9 @@ def wait(pending: Pending) -> Generator[Any, Any, Any]:
         if asker is not None and asker.ties is not None and asker.ties.edges is not None:
             asker.ties.edges.pop(pending, None)
     return pending.result()
+
+
+wait = coroutine(waiting_for)
 
 
 @protected

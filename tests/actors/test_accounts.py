@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import pytest
 import trio
 from attrs import define, field, frozen
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -276,7 +276,7 @@ def urgency(message: Act | str) -> int:
     return message.number if isinstance(message, Act) else 5
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True, phases=[Phase.generate])  # a smaller seed is no simpler one
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 120))
 def test_the_accounts_add_up_under_random_faults(seed: int, steps: int) -> None:
     """

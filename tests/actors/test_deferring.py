@@ -333,18 +333,24 @@ async def test_only_the_message_in_hand_can_be_deferred(autojump_clock: MockCloc
 
 @pytest.mark.parametrize("backoff", [None, Backoff(first=20.0)])
 async def test_when_the_actor_fails_those_it_owes_replies_are_told_at_once(autojump_clock: MockClock, backoff: Backoff | None) -> None:
-    """AskFailed with the failure as cause, be there a back-off or not; a reply sent after that goes nowhere."""
+    """AskFailed with the failure as cause, before the restart and its hooks and back-off; a reply sent after that goes nowhere."""
+
+    class SlowToRestart(Oracle):
+        async def on_restart(self, cause: BaseException) -> None:
+            await trio.sleep(2)
+
     outcomes: list[Any] = []
     replies: list[Reply[str]] = []
-    spec = actor(Oracle, replies)
-    with trio.fail_after(1):
+    spec = actor(SlowToRestart, replies)
+    with trio.fail_after(10):
         async with open_system(supervisor("top", [spec], backoff=backoff)) as system:
             ref = system.ref(spec)
-            async with trio.open_nursery() as nursery:
-                for _ in range(2):
-                    nursery.start_soon(keep_asking, ref, outcomes)
-                await wait_all_tasks_blocked()
-                await ref.tell(Fail())
+            with trio.fail_after(1):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(2):
+                        nursery.start_soon(keep_asking, ref, outcomes)
+                    await wait_all_tasks_blocked()
+                    await ref.tell(Fail())
             assert all(isinstance(error, AskFailed) and isinstance(error.__cause__, Broken) for error in outcomes)
             assert len(outcomes) == 2
             replies[0].send("too late")

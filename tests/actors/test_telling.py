@@ -231,6 +231,39 @@ async def test_a_tell_that_was_let_in_returns_even_if_it_is_cancelled_in_that_mo
     assert seen == ["first", "second"]
 
 
+async def test_a_tell_that_was_let_in_returns_even_if_its_handler_is_cut_off_in_that_moment(autojump_clock: MockClock) -> None:
+    """The stop timeout of the sender is over in the moment in which room is made: what was let in was told, and is handled once."""
+    seen: list[str] = []
+    told: list[str] = []
+
+    @define(eq=False)
+    class Sender(Actor[str]):
+        to: ActorRef[str]
+
+        @handles(str)
+        async def send(self, text: str) -> None:
+            await self.to.tell(text)
+            told.append(text)
+
+    async def sleep_twice(context: Context) -> None:
+        await context.sleep(0.5)
+        await context.sleep(0.5)  # until 1.0, and asked for after the stop
+
+    with trio.fail_after(20):
+        async with open_system() as system:
+            ref = await system.spawn(actor(Recorder, seen, sleep_twice, mailbox=1))
+            sender = await system.spawn(actor(Sender, ref, stop_timeout=0.75))
+            await ref.tell("first")
+            await wait_all_tasks_blocked()
+            await ref.tell("second")
+            await sender.tell("third")
+            await trio.sleep(0.25)
+            await system.stop(sender)  # its time is over at 1.0
+            await ref.ask(Count())
+    assert seen == ["first", "second", "third"]
+    assert told == ["third"]
+
+
 async def test_waiting_senders_are_let_in_first_come_first_served(autojump_clock: MockClock) -> None:
     """Senders that wait, actors and others, tells and asks alike, are let in in the order in which they began to wait."""
     seen: list[str] = []
