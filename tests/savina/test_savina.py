@@ -61,6 +61,14 @@ async def test_a_failure_in_a_program_ends_it() -> None:
         await program.run(parameters)
 
 
+async def test_the_queens_stop_at_their_limit() -> None:
+    """Boards that come back when there are enough solutions are not handed out any more, and no message is left over."""
+    queens = importlib.import_module("savina.nqueenk")
+    with trio.fail_after(5):
+        outcome = await queens.PROGRAM.run(queens.Parameters(workers=2, size=7, threshold=5, limit=1))
+    assert 1 <= outcome.result < 40
+
+
 def test_the_random_numbers_are_those_of_the_suite() -> None:
     """Published results depend on them: java.util.Random's first numbers for the seed 42, and the suite's own generator's."""
     java = RANDOMS.JavaRandom(42)
