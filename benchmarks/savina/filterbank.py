@@ -165,7 +165,7 @@ class Branches(Actor[Value | Exit]):
 
 @define(eq=False)
 class Stage(Actor[Value | Exit]):
-    """What the stages of a bank have in common: the next one, and the way to end."""
+    """A stage of a bank, and the way to end; as it stands, the head of a bank."""
 
     next: ActorRef[Value | Exit]
 
@@ -179,11 +179,6 @@ class Stage(Actor[Value | Exit]):
         """There is no more."""
         await self.next.tell(exit_)
         self.context.stop_self()
-
-
-@define(eq=False)
-class Bank(Stage):
-    """The head of a bank: passes everything on."""
 
 
 @define(eq=False)
@@ -350,7 +345,7 @@ class Driver(Actor[Start | Output]):
             delay = await spawn(role(Delay, second, parameters.columns - 1))
             sample = await spawn(role(SampleFilter, delay, parameters.columns))
             first = await spawn(role(FirFilter, sample, first_coefficients(channel, parameters)))
-            banks.append(await spawn(role(Bank, await spawn(role(Delay, first, parameters.columns - 1)))))
+            banks.append(await spawn(role(Stage, await spawn(role(Delay, first, parameters.columns - 1)))))
         await spawn(role(Source, parameters.simulations, banks, self.context.ref))
         return self.result
 
