@@ -14,6 +14,7 @@ from .errors import Deadlock as Deadlock
 from .errors import DeathPact as DeathPact
 from .errors import ForeignRef as ForeignRef
 from .errors import HandlerCutOff as HandlerCutOff
+from .errors import NoRoutee as NoRoutee
 from .errors import RestartRequested as RestartRequested
 from .errors import TimersFull as TimersFull
 from .errors import Unhandled as Unhandled

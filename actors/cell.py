@@ -78,11 +78,12 @@ CURRENT: ContextVar[Cell | Background | None] = ContextVar("trouper_current", de
 class Losses:
     """The accounts of what did not simply end as handled, and of restarts."""
 
-    __slots__ = ("dead_letters", "failed", "restarts", "withdrawn")
+    __slots__ = ("dead_letters", "failed", "restarts", "unswept", "withdrawn")
 
     def __init__(self) -> None:
         self.failed = 0
         self.withdrawn = 0
+        self.unswept = 0  # of these, since the queue was compacted
         self.dead_letters = 0
         self.restarts = 0
 

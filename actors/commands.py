@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import trio
 
-from ..supervision import Exit, StartFailed, describe_cause
+from ..supervision import Exit, StartFailed, describe_cause, restarts_after
 from .cell import CURRENT, GONE, STARTING, UP, Background, Cell
 from .circles import asking_cell, refuse_circle
 from .errors import ActorGone
 from .stopping import death_of, request_stop
-from .supervising import restart_by_hand
+from .supervising import leave_drained, restart_by_hand
 from .waiting import wait
 
 protected = trio.lowlevel.enable_ki_protection
@@ -32,11 +32,20 @@ def _is_own_or_above(cell: Cell) -> bool:
 
 
 @protected
-def stop_self(cell: Cell) -> None:
-    """The actor ends by itself when its handler has ended: a normal exit."""
-    if cell.phase in (UP, STARTING):
-        cell.tied().leaving = True
-        cell.attend()
+def stop_self(cell: Cell, *, drain: bool = False) -> None:
+    """
+    The actor ends by itself when its handler has ended: a normal exit.
+
+    Args:
+        drain: What is queued is handled first; of a permanent actor by its next instance, which gets the mailbox anyway.
+    """
+    if cell.phase not in (UP, STARTING):
+        return
+    if drain and not restarts_after(Exit("normal"), cell.spec.restart):
+        leave_drained(cell)
+        return
+    cell.tied().leaving = True
+    cell.attend()
 
 
 @protected
@@ -51,10 +60,7 @@ async def stop(cell: Cell, *, drain: bool) -> None:
         return
     current = CURRENT.get()
     if (current.cell if isinstance(current, Background) else current) is cell:
-        if drain:
-            request_stop(cell, drain=True, reason=Exit("normal"))
-        else:
-            stop_self(cell)
+        stop_self(cell, drain=drain)
         return
     if _is_own_or_above(cell):
         request_stop(cell, drain=drain)

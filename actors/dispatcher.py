@@ -85,6 +85,7 @@ class Dispatcher:
         "_contextvars",
         "_limiter",
         "_parked",
+        "_starting",
         "_task",
         "alarms",
         "blocked",
@@ -125,6 +126,7 @@ class Dispatcher:
         self.slow_handler = slow_handler
         self.slice_end = 0.0
         self.blocked: deque[Cell] = deque()
+        self._starting: Cell | None = None
         self.nursery: trio.Nursery | None = None
         self.said_full = False
         self._parked: list[Worker] = []
@@ -205,13 +207,15 @@ class Dispatcher:
     def _count_suspended(self, change: int) -> None:
         self.suspended += change
         self.is_full = self.suspended >= self.max_suspended
-        if self.blocked:
-            self._start_blocked()
 
-    def _start_blocked(self) -> None:
-        """As many as are free may start. One that ends without waiting leaves its place free, so this is called again and again."""
-        for _ in range(min(len(self.blocked), self.max_suspended - self.suspended)):
-            self.unblock(self.blocked[0])
+    def _start_next(self) -> None:
+        """
+        The next blocked handler may start, if there is a place and the one before has taken its own. One at a time, since one that
+        ends without waiting leaves its place free, and called again and again for the same reason.
+        """
+        if not self.is_full and (self._starting is None or self._starting.state != READY):
+            self._starting = self.blocked[0]
+            self.unblock(self._starting)
 
     # Workers
 
@@ -278,13 +282,13 @@ class Dispatcher:
                     cell.hand = None
                 if now >= self.slice_end:
                     if self.blocked:
-                        self._start_blocked()
+                        self._start_next()
                     await self._let_trio_run()
                     last = clock()
                     self.slice_end = last + slice_seconds
             else:
                 if self.blocked and not self.is_full:
-                    self._start_blocked()
+                    self._start_next()
                     continue
                 if self.alarms.asked:
                     self.alarms.arm_the_unanswered()
@@ -369,9 +373,11 @@ async def _a_cancelled() -> trio.Cancelled:
 
 
 def _is_awaited(cell: Cell) -> bool:
-    """Whether a handler may be waiting for this actor: an ask of an actor is in hand or waits."""
+    """Whether a handler may be waiting for this actor: an ask of an actor is in hand, waits, is set aside or is owed a reply."""
     ties = cell.ties
-    waiters = () if ties is None or ties.waiters is None else ties.waiters
-    return any(isinstance(item, Ask) and item.asker is not None for item in (cell.hand, *(cell.queue or ()), *waiters)) or any(
-        item.target is not None for item in waiters if not isinstance(item, Ask)
-    )
+    items = [cell.hand, *(cell.queue or ())]
+    if ties is not None:
+        if any(not isinstance(waiter, Ask) for waiter in ties.waiters or ()):
+            return True
+        items += [*(ties.waiters or ()), *(ties.stash or ()), *(ties.deferred or ())]
+    return any(isinstance(item, Ask) and item.asker is not None for item in items)

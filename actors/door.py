@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 
-from ..mailbox import Envelope, MailboxFull, compact, evict_oldest, message_type
+from ..mailbox import MailboxFull, compact, evict_oldest, message_type
 from .cell import DEAD, IDLE, READY, Cell
 from .envelopes import Ask, Delivery
 from .errors import AskStopped
@@ -47,10 +47,11 @@ def enqueue(cell: Cell, item: Any) -> None:
 
 
 def _new_queue(cell: Cell) -> Any:
-    try:
-        return cell.pool.pop()
-    except IndexError:
-        return deque[Any]()
+    pool = cell.pool
+    if pool is cell.dispatcher.deques and not pool:
+        queue: deque[Any] = deque()
+        return queue
+    return pool.pop()
 
 
 @protected
@@ -164,15 +165,19 @@ def admit(cell: Cell) -> None:
 
 @protected
 def sweep(cell: Cell) -> None:
-    """After a withdrawal: admits who waits, and compacts the queue when withdrawn entries outnumber the capacity."""
+    """
+    After a withdrawal: admits who waits, and compacts the queue when withdrawn entries may outnumber both the capacity and
+    the others, so that the looking through costs each withdrawal a constant.
+    """
+    losses = cell.lost()
+    losses.unswept += 1
     queue = cell.queue
-    if queue is not None and len(queue) > 2 * cell.spec.mailbox.capacity:
-        withdrawn = sum(1 for item in queue if isinstance(item, Envelope) and item.withdrawn)
-        if withdrawn > cell.spec.mailbox.capacity:
-            for item in queue:
-                if isinstance(item, Delivery) and item.withdrawn:
-                    item.taken(cell)
-            cell.limit -= compact(queue)
+    if queue is not None and losses.unswept > cell.spec.mailbox.capacity and 2 * losses.unswept > len(queue):
+        losses.unswept = 0
+        for item in queue:
+            if isinstance(item, Delivery) and item.withdrawn:
+                item.taken(cell)
+        cell.limit -= compact(queue)
     admit(cell)
 
 

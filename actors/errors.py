@@ -95,6 +95,17 @@ class Unhandled(AskError):
 
 
 @define(eq=False)
+class NoRoutee(Unhandled):
+    """A router that was asked has nobody to pass the message on to. The message is a dead letter (unhandled)."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is a router without routees, so nobody can answer {self.message_type}. Register an actor under its key, or "
+            "wait for one: 'await system.registry.wait_for(key)'."
+        )
+
+
+@define(eq=False)
 class Deadlock(TrouperError):
     """
     Waiting for this actor would never end: it waits, directly or through others, for the one that would wait.

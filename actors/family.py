@@ -39,6 +39,7 @@ class Family:
         "regroup",
         "regrouped",
         "regroups",
+        "significant",
         "window",
     )
 
@@ -53,6 +54,7 @@ class Family:
         self.places: list[tuple[ChildSpec[Any], Cell | None]] = [(spec, None) for spec in parent.spec.children]
         self._index: dict[Cell, int] = {}
         self.numbers: dict[str, int] = {}
+        self.significant = 0  # living children that are
         self.regroup: Procedure | None = None  # the restart of a group under way (one_for_all, rest_for_one)
         self.regrouped: Sequence[Cell] = ()  # whom that one concerns
         self.regroups: dict[Cell, Procedure] | None = None  # single restarts under way (one_for_one)
@@ -70,7 +72,7 @@ class Family:
 
     def holder_of(self, name: str) -> str | None:
         """The path of whose name it is: a living child, or one of the spec that has ended and keeps its place."""
-        if name in self.children or any(placed is not None and placed.name == name for _, placed in self.places):
+        if name in self.children or (self.places and any(placed is not None and placed.name == name for _, placed in self.places)):
             return f"{self.parent.path}/{name}"
         return None
 
@@ -90,12 +92,15 @@ class Family:
         """All living children: those of the spec, then those spawned."""
         return [*self.static(), *self.dynamic()]
 
-    def significant_left(self) -> int:
-        """How many living children are significant."""
-        return sum(1 for cell in self.children.values() if cell.spec.significant)
+    def adopt(self, cell: Cell) -> None:
+        """*cell* is a living child from now on."""
+        assert cell.name not in self.children
+        self.children[cell.name] = cell
+        self.significant += cell.spec.significant
 
-    def replace(self, index: int, cell: Cell) -> None:
-        """Puts *cell* into the place number *index*."""
+    def place(self, index: int, cell: Cell) -> None:
+        """Adopts *cell* and puts it into the place number *index*."""
+        self.adopt(cell)
         spec, old = self.places[index]
         if old is not None:
             self._index.pop(old, None)
@@ -117,6 +122,7 @@ class Family:
         """*cell* is dead: its name is free, unless it keeps its place. A temporary one does not: it is never started again."""
         if self.children.get(cell.name) is cell:
             del self.children[cell.name]
+            self.significant -= cell.spec.significant
         index = self._index.get(cell)
         if index is not None and cell.spec.restart == "temporary":
             del self._index[cell]

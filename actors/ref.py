@@ -16,7 +16,8 @@ import trio
 
 from ..registry import Address
 from .cell import IDLE, READY
-from .door import put_nowait
+from .circles import asking_cell
+from .door import enqueue, has_room, put_nowait
 from .envelopes import Ask
 from .resolving import resolve
 from .sending import answer, ask_in_place, check_timeout, post, spend_credit, tell_with_room
@@ -86,7 +87,10 @@ class ActorRef(Generic[M_contra]):
             if not dispatcher.is_awake:
                 dispatcher.wake()
             return
-        await tell_with_room(cell, message)
+        if has_room(cell):
+            enqueue(cell, message)
+        else:
+            await tell_with_room(cell, message)
 
     @protected
     def tell_nowait(self, message: M_contra) -> None:
@@ -152,6 +156,7 @@ class ActorRef(Generic[M_contra]):
                 reply = contextvars.run(ask_in_place, cell, handler, message)
                 if type(reply) is not Ask:
                     return reply  # type: ignore[no-any-return]  # what the handler returned
+                reply.asker = asking_cell()
                 return await answer(reply, timeout)  # type: ignore[no-any-return]
         return await answer(post(cell, message), timeout)  # type: ignore[no-any-return]
 

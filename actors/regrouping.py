@@ -135,8 +135,7 @@ def _in_turn(family: Family, missing: Sequence[int]) -> Iterator[Cell]:
         spec, placed = family.places[index]
         if index in missing and (placed is None or placed.phase == GONE):
             placed = family.parent.dispatcher.new_cell(spec, family.parent, family.free_name(spec))
-            family.children[placed.name] = placed
-            family.replace(index, placed)
+            family.place(index, placed)
         if placed is not None:
             yield placed
     yield from family.dynamic()

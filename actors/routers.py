@@ -21,7 +21,7 @@ from .cell import DEAD, GONE, Cell
 from .circles import refuse_circle
 from .door import enqueue, has_room, refuse
 from .envelopes import Ask, Forwarded
-from .errors import Deadlock, Unhandled
+from .errors import Deadlock, NoRoutee
 from .ref import cell_of
 from .sending import tell_with_room, wait_for_room
 from .spec import ActorSpec
@@ -66,7 +66,7 @@ class Router(Actor[Any]):
             cell.dispatcher.dead_letter(cell, item, "unhandled")
             if isinstance(item, Ask):
                 item.place = "over"
-                item.settle(error=Unhandled(cell.path, message_type(item), "a router without routees"))
+                item.settle(error=NoRoutee(cell.path, message_type(item), type(self).__name__))
         elif isinstance(item, Ask):
             item.place = "forwarded"
             copies = [Forwarded(item, routee) for routee in chosen]
@@ -152,7 +152,7 @@ def group(
     """
     A router over whoever is registered under *service_key* at the moment; see `router`.
 
-    Without a member, a told message is a dead letter (unhandled), and an asker gets `Unhandled`.
+    Without a member, a told message is a dead letter (unhandled), and an asker gets `NoRoutee`, an `Unhandled`.
     """
     check_routing(routing, key)
     if not isinstance(service_key, ServiceKey):  # pyright: ignore[reportUnnecessaryIsInstance]

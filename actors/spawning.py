@@ -43,7 +43,7 @@ def new_child(parent: Cell, spec: ChildSpec[Any], verb: str) -> Cell:
     if holder is not None:
         raise NameTaken(name, holder)
     cell = parent.dispatcher.new_cell(spec, parent, name)
-    family.children[name] = cell
+    family.adopt(cell)
     return cell
 
 
@@ -96,8 +96,7 @@ async def start_static(parent: Cell, index: int) -> Cell:
     family = parent.ties.family
     spec, _ = family.places[index]
     cell = parent.dispatcher.new_cell(spec, parent, family.free_name(spec))
-    family.children[cell.name] = cell
-    family.replace(index, cell)
+    family.place(index, cell)
     not_up = start(cell, awaited=True)
     if not_up is not None:
         await _until_started(cell, not_up)

@@ -16,6 +16,7 @@ from .cell import CLOSED, GONE, HALTED, HALTING, IDLE, READY, STARTING, STOPPING
 from .death import ActorStartEnded, die
 from .ending import Ending
 from .envelopes import Ask
+from .errors import HandlerCutOff
 from .family import Family
 from .jobs import run_hook
 from .life_facts import ActorRestarted, ActorStarted
@@ -41,10 +42,12 @@ def start(cell: Cell, *, awaited: bool = False) -> Pending | None:
     if cell.ties is not None:
         cell.ties.escaped = None
     try:
-        instance = cell.spec.factory(*cell.spec.args)
-        _attach(cell, instance)
-    except Exception as error:  # noqa: BLE001  # the user's constructor: its failure is the failure to start
+        _attach(cell, _made(cell))
+    except BaseException as raised:  # noqa: BLE001  # the user's constructor: its failure is the failure to start
         failed = Pending(cell)
+        error = raised if isinstance(raised, Exception) else HandlerCutOff(cell.path)
+        if error is not raised:
+            cell.dispatcher.interrupt(raised)
         cell.instance = None
         cell.phase = HALTED
         if awaited and not _was_up(cell):
@@ -59,6 +62,12 @@ def start(cell: Cell, *, awaited: bool = False) -> Pending | None:
     ties.awaited = awaited
     begin(_starting(cell))
     return started
+
+
+@trio.lowlevel.disable_ki_protection
+def _made(cell: Cell) -> object:
+    """A new instance, or whatever the factory makes. It is the user's code: Ctrl-C breaks a loop in it."""
+    return cell.spec.factory(*cell.spec.args)
 
 
 def _was_up(cell: Cell) -> bool:
@@ -142,8 +151,7 @@ async def _start_children(cell: Cell) -> BaseException | None:
         child = placed
         if child is None or child.phase == GONE:
             child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))
-            family.children[child.name] = child
-            family.replace(index, child)
+            family.place(index, child)
         if child.phase == HALTED:  # it waited for its parent's restart, and is restarted with it
             child.lost().restarts += 1
         elif child.phase != STARTING:

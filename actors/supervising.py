@@ -208,6 +208,14 @@ def stopped_itself(cell: Cell) -> None:
 
 
 @protected
+def leave_drained(cell: Cell) -> None:
+    """The actor, which is not permanent, asked to stop when its queue is handled: a normal exit too."""
+    if cell.tied().ending is None:
+        request_stop(cell, drain=True, reason=Exit("normal"))
+        _then_ended(cell)
+
+
+@protected
 def shut_down_by_child(parent: Cell) -> None:
     """A significant child has ended: the parent ends too, and its own restart type decides what follows."""
     family = None if parent.parent is None else family_of(parent.parent)
@@ -223,7 +231,7 @@ def ended(cell: Cell) -> None:
     parent = cell.parent
     if parent is None or parent.ties is None or parent.ties.family is None or parent.phase not in (STARTING, UP):
         return
-    if shuts_down(parent.ties.family.policy.auto_shutdown, cell.spec.significant, parent.ties.family.significant_left()):
+    if shuts_down(parent.ties.family.policy.auto_shutdown, cell.spec.significant, parent.ties.family.significant):
         parent.tied().shut_down = True
         parent.attend()
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import trio
 
-from ..mailbox import message_type
+from ..mailbox import Envelope, message_type
 from ..supervision import describe_cause
 from .cell import BLOCKED, CLOSED, HELD, IDLE, READY, RUNNING, Cell
 from .door import admit
@@ -40,6 +40,8 @@ CUT: Final = object()
 """For the worker: throw trio's Cancelled into the handler in `cell.held`."""
 RUN_CANCELLED: Final = object()
 """For the worker: run the hook in `cell.held` from its start in a cancelled scope."""
+NOTHING: Final[dict[type, Any]] = {}
+"""A table that has no handler, looked at while senders wait: the miss lets them in, at no cost to a turn that nobody waits for."""
 
 
 @protected
@@ -62,7 +64,7 @@ def turn(cell: Cell) -> object | None:
         cell.state = IDLE
         return None
     instance = cell.instance
-    table = cell.table
+    table = NOTHING if cell.attention else cell.table
     handled = 0
     left = cell.dispatcher.turn_length
     while queue and left:
@@ -108,7 +110,7 @@ def turn(cell: Cell) -> object | None:
                 cell.state = IDLE
                 return None
             instance = cell.instance
-            table = cell.table
+            table = NOTHING if cell.attention else cell.table
     cell.handled += handled
     if queue:
         cell.state = READY
@@ -155,9 +157,15 @@ def cross(cell: Cell) -> bool:
 
 
 def _resolve(cell: Cell, message: object) -> Any:
-    """The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled."""
+    """
+    The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled.
+
+    Who waits for room gets the slot of *message* first: its handler could take it for a message to itself, for ever.
+    """
     kind = type(message)
-    if isinstance(message, (Ask, Delivery)):
+    if cell.attention and not (isinstance(message, Envelope) and (message.withdrawn or not message.takes_slot)):
+        admit(cell)
+    if isinstance(message, Envelope):
         cell.table[kind] = open_envelope
         return open_envelope
     return find_handler(cell, kind) or open_envelope

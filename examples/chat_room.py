@@ -139,25 +139,26 @@ async def main() -> None:
     logging.getLogger("trouper").addHandler(logging.NullHandler())  # the crash is meant to be: without its traceback
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener.socket.getsockname()[1]
-    async with listener, open_system() as system:
-        room = await system.spawn(actor(Room, name="room"))
-        await system.spawn(actor(Door, listener, room, name="door"))
-        ann, bob, carla = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(3)]
-        for client, name in ((ann, "Ann"), (bob, "Bob"), (carla, "Carla")):
-            await say(client, name)
-            print(await hear(ann, f"{name} is here"), end="")
-        await say(bob, "good morning!")
-        print(await hear(ann, "morning!"), end="")
-        await say(ann, "good morning, Bob")
-        print(await hear(ann, ", Bob"), end="")
-        await bob.send_all(b"\xff\xfe\n")
-        print(await hear(ann, "byte)"), end="")
-        await say(carla, "what was that?")
-        print(await hear(ann, "that?"), end="")
-        await hear(carla, "that?")
-        await carla.aclose()
-        print(await hear(ann, "(normal)"), end="")
-    print(f"The chat is closed, and Ann's socket with it: {await ann.receive_some()!r}")
+    ann, bob, carla = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(3)]
+    async with listener, ann, bob, carla:
+        async with open_system() as system:
+            room = await system.spawn(actor(Room, name="room"))
+            await system.spawn(actor(Door, listener, room, name="door"))
+            for client, name in ((ann, "Ann"), (bob, "Bob"), (carla, "Carla")):
+                await say(client, name)
+                print(await hear(ann, f"{name} is here"), end="")
+            await say(bob, "good morning!")
+            print(await hear(ann, "morning!"), end="")
+            await say(ann, "good morning, Bob")
+            print(await hear(ann, ", Bob"), end="")
+            await bob.send_all(b"\xff\xfe\n")
+            print(await hear(ann, "byte)"), end="")
+            await say(carla, "what was that?")
+            print(await hear(ann, "that?"), end="")
+            await hear(carla, "that?")
+            await carla.aclose()
+            print(await hear(ann, "(normal)"), end="")
+        print(f"The chat is closed, and Ann's socket with it: {await ann.receive_some()!r}")
 
 
 if __name__ == "__main__":

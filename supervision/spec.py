@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Generic, TypeVar, get_origin
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, Factory, field, frozen, validators
 
 from ..mailbox import Fifo, Priority, mailbox_spec
 from .amounts import count, real
@@ -48,6 +48,15 @@ def _are_specs_of_different_names(spec: ChildSpec[Any], _attribute: Attribute[An
             raise ValueError(f"Two children of {spec.name or spec.label} are named {name!r}. Names must differ under one parent.")
         if name is not None:
             names.add(name)
+
+
+def _label_of(spec: ChildSpec[Any]) -> str:
+    target: Any = spec.factory
+    while isinstance(target, partial):
+        target = target.func  # pyright: ignore[reportUnknownMemberType]
+    target = get_origin(target) or target  # Account[int] is called Account
+    name = getattr(target, "__name__", type(target).__name__)
+    return str(name).replace("/", "_")
 
 
 @frozen(eq=False)
@@ -88,12 +97,5 @@ class ChildSpec(Generic[F]):
     stash: int = field(default=1000, validator=count)
     children: tuple[ChildSpec[Any], ...] = field(default=(), converter=_as_children, validator=_are_specs_of_different_names)
 
-    @property
-    def label(self) -> str:
-        """The factory's name, without ``/``: what an automatic name such as ``Account-1`` starts with."""
-        target: Any = self.factory
-        while isinstance(target, partial):
-            target = target.func  # pyright: ignore[reportUnknownMemberType]
-        target = get_origin(target) or target  # Account[int] is called Account
-        name = getattr(target, "__name__", type(target).__name__)
-        return str(name).replace("/", "_")
+    label: str = field(init=False, default=Factory(_label_of, takes_self=True))
+    """The factory's name, without ``/``: what an automatic name such as ``Account-1`` starts with."""

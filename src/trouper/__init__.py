@@ -25,6 +25,7 @@ from .actors import DeathPact as DeathPact
 from .actors import ForeignRef as ForeignRef
 from .actors import HandlerCutOff as HandlerCutOff
 from .actors import NoContextYet as NoContextYet
+from .actors import NoRoutee as NoRoutee
 from .actors import Registry as Registry
 from .actors import Reply as Reply
 from .actors import Request as Request

@@ -698,6 +698,49 @@ async def test_a_plain_function_that_returns_a_coroutine_is_an_async_handler(aut
             assert (counts.accepted, counts.handled, counts.waiting) == (3, 3, 0)
 
 
+async def test_who_is_asked_in_place_may_go_on_beyond_the_limit_of_suspended_handlers(autojump_clock: MockClock) -> None:
+    """It is awaited by a handler that has the last place, so it must not wait for one: here after it set the ask aside."""
+
+    @define(eq=False)
+    class Later(Actor[Double | str]):
+        @handles(Double)
+        def double(self, query: Double) -> int:
+            self.context.stash()
+            self.context.become(self.slowly)
+            return 0
+
+        @handles(str)
+        def open(self, text: str) -> None: ...
+
+        async def slowly(self, message: Double | str) -> Any:
+            if isinstance(message, str):
+                self.context.unstash_all()
+                return None
+            await trio.sleep(1)
+            return message.number * 2
+
+    @define(eq=False)
+    class Asker(Actor[Double]):
+        whom: ActorRef[Double]
+
+        @handles(Double)
+        async def ask(self, query: Double) -> int:
+            with trio.fail_after(10):  # so that trio has the handler, and it counts
+                return await self.whom.ask(query)
+
+    with trio.fail_after(5):
+        async with open_system(max_suspended=1) as system, trio.open_nursery() as nursery:
+            later = await system.spawn(actor(Later))
+            asker = await system.spawn(actor(Asker, later))
+
+            async def ask() -> None:
+                assert await asker.ask(Double(4)) == 8
+
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            await later.tell("open")
+
+
 async def test_an_exception_may_be_a_reply(autojump_clock: MockClock) -> None:
     """What a handler returns is the reply, whatever it is: None, a tuple, an exception."""
 

@@ -113,6 +113,21 @@ async def test_a_restarted_supervisor_keeps_its_static_children_s_refs_and_mailb
     ]
 
 
+async def test_a_static_child_that_was_stopped_comes_back_with_its_supervisor(autojump_clock: MockClock) -> None:
+    """It kept its place: the supervisor's next start starts it too, as a new incarnation."""
+    journal: list[str] = []
+    stopped, failing = counter("stopped", journal), counter("failing", journal)
+    inner = supervisor("inner", [stopped, failing], max_restarts=0)
+    async with open_system(supervisor("outer", [inner])) as system:
+        old = system.ref(stopped)
+        await system.stop(old)
+        system.ref(failing).tell_nowait(Crash())
+        with trio.fail_after(1):
+            assert await system.ref(failing).ask(Add()) == 1
+            assert await system.ref(stopped).ask(Add()) == 1
+        assert system.ref(stopped) != old
+
+
 async def test_a_restarted_supervisor_s_dynamic_children_die(autojump_clock: MockClock) -> None:
     """They are nobody's to start again: their refs lead nowhere."""
     journal: list[str] = []

@@ -119,6 +119,29 @@ async def test_a_constructor_that_raises_is_a_start_that_fails(autojump_clock: M
         assert isinstance(caught.value.__cause__, Broken)
 
 
+@pytest.mark.parametrize("when", ["at first", "at a restart"])
+async def test_a_constructor_that_raises_what_is_no_exception_ends_the_system(when: str, autojump_clock: MockClock) -> None:
+    """SystemExit is no failure that supervision may take: the tree is stopped in order, and it comes out of the block."""
+    made: list[int] = []
+    journal: list[str] = []
+
+    def make() -> Member:
+        made.append(1)
+        if when == "at first" or len(made) > 1:
+            raise SystemExit(3)
+        return Member("a", journal, [])
+
+    async def run(root: ActorSpec[Any]) -> None:
+        async with open_system(root) as system:
+            await system.restart(system.ref(spec))
+            await trio.sleep(10)
+
+    left, spec = member("left", journal), actor(make, name="a")
+    with trio.fail_after(2), pytest.raises(SystemExit):
+        await run(supervisor("top", [left, spec]))
+    assert journal[-1] == "left stops"
+
+
 async def test_a_failed_first_start_leaves_nothing(autojump_clock: MockClock) -> None:
     """No name, no node in the tree, no fact, no budget spent: it can be tried again at once, as often as one likes."""
     top = supervisor("top", max_restarts=0)

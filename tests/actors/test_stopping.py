@@ -431,6 +431,28 @@ async def test_a_handler_that_shields_itself_is_waited_for(autojump_clock: MockC
         assert journal[-1] == "stop: killed"
 
 
+async def test_a_background_task_that_shields_itself_is_waited_for(autojump_clock: MockClock) -> None:
+    """As a handler is; only then do the children stop and on_stop runs."""
+    journal: list[str] = []
+
+    async def task() -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(10)
+        journal.append("task ended")
+
+    async def begin(worker: Worker) -> None:
+        worker.context.start_soon(task)
+
+    spec = worker(journal, stop_timeout=1.0)
+    async with open_system(spec) as system, system.subscribe(ActorStopped) as stopped:
+        await system.ref(spec).ask(Do(begin))
+        await wait_all_tasks_blocked()
+        with trio.fail_after(11):
+            await system.stop(system.ref(spec))
+        assert journal == ["start", "handler done", "task ended", "stop: killed"]
+        assert (await anext(stopped)).reason == Exit("killed")
+
+
 async def test_a_stop_timeout_of_zero_cancels_at_once_and_of_infinity_never(autojump_clock: MockClock) -> None:
     """Both ends of the range."""
     for stop_timeout, ends_at in ((0.0, 0.0), (math.inf, 1e5)):
@@ -614,6 +636,25 @@ async def test_a_permanent_actor_that_stops_itself_comes_back(
         else:
             assert heard == [Terminated(ref, Exit("normal"))]
             assert journal == ["start", "handler done", "stop: normal"]
+
+
+@pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])
+async def test_an_actor_that_stops_itself_with_a_drain_leaves_nothing_unhandled(restart: Restart, autojump_clock: MockClock) -> None:
+    """It handles what is queued and then ends normally; a permanent one leaves it to its next instance."""
+    journal: list[str] = []
+
+    async def drain(worker: Worker) -> None:
+        await worker.context.stop(worker.context.ref, drain=True)
+
+    spec = worker(journal, restart=restart)
+    async with open_system(supervisor("top", [spec])) as system:
+        for command in (Do(drain), sleeping(1), sleeping(1)):
+            system.ref(spec).tell_nowait(command)
+        await trio.sleep(3)
+        done = "handler done"
+        comes_back = [done, "stop: normal", "start", done, done]
+        assert journal == ["start", *(comes_back if restart == "permanent" else [done, done, done, "stop: normal"])]
+        assert system.statistics().dead_letters == 0
 
 
 @pytest.mark.parametrize("which", ["the parent", "the grandparent", "the system"])

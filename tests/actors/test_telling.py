@@ -353,6 +353,42 @@ async def test_tell_nowait_and_a_new_tell_do_not_overtake_a_waiting_sender(autoj
     assert "barging" not in seen[: seen.index("1")]
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_waiting_sender_is_not_starved_by_what_the_actor_tells_itself(autojump_clock: MockClock, is_async: bool) -> None:
+    """The slot of the message in hand goes to the first who waits, before the handler can take it for a message to itself."""
+    seen: list[str] = []
+
+    @define(eq=False)
+    class Ticking(Actor[str | Count]):
+        @handles(str)
+        def tick(self, text: str) -> None:
+            self.again(text)
+
+        @handles(Count)
+        async def count(self, query: Count) -> int:
+            self.again("async tick")
+            return 0
+
+        def again(self, text: str) -> None:
+            seen.append(text)
+            if text.endswith("tick") and len(seen) < 1000:
+                try:
+                    self.context.ref.tell_nowait(Count() if is_async else text)
+                except MailboxFull:
+                    seen.append("refused")
+
+    with trio.fail_after(5):
+        async with open_system(slice=0.0) as system:
+            ref = await system.spawn(actor(Ticking, mailbox=1))
+            ref.tell_nowait("tick")
+            async with trio.open_nursery() as nursery:
+                for number in range(3):
+                    nursery.start_soon(ref.tell, str(number))
+            await wait_all_tasks_blocked()
+    assert len(seen) < 1000
+    assert {"0", "1", "2"} < set(seen)
+
+
 async def test_room_that_a_given_up_ask_leaves_goes_to_the_first_waiting_sender(autojump_clock: MockClock) -> None:
     """The slot of an ask that timed out is free at that moment, also while the actor is busy."""
     seen: list[str] = []

@@ -27,6 +27,7 @@ from trouper import (
     actor,
     open_system,
 )
+from trouper.mailbox import compact
 from trouper.testing import ActorSystem, Probe
 
 
@@ -128,6 +129,30 @@ async def test_a_slow_subscriber_slows_neither_the_publisher_nor_another_subscri
     assert slow.numbers == list(range(9_000, 10_000))
     await trio.sleep(2)
     assert [fact.count for fact in probe.messages] == [1, 8_999]
+
+
+async def test_what_a_drop_costs_does_not_grow_with_what_waits(
+    autojump_clock: MockClock, actor_system: ActorSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Dropped facts are swept out of the subscriber's queue in batches at least as large as what stays in it, also with a
+    mailbox of one: a step a fact, and a queue of no more than twice the capacity.
+    """
+    swept: list[int] = []
+
+    def watched(queue: Any) -> int:
+        swept.append(len(queue))
+        return compact(queue)
+
+    monkeypatch.setattr("trouper.actors.door.compact", watched)
+    desk = await a_busy_subscriber(actor_system, lambda context: context.subscribe(Happened, capacity=500), mailbox=1)
+    for number in range(10_000):
+        actor_system.publish(Happened(number))
+    desk.go.set()
+    await quiet()
+    assert desk.numbers == list(range(9_500, 10_000))
+    assert sum(swept) <= 20_000
+    assert max(swept) <= 1_001
 
 
 @pytest.mark.parametrize(

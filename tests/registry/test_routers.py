@@ -23,6 +23,7 @@ from trouper import (
     DeadLetter,
     Deadlock,
     MailboxFull,
+    NoRoutee,
     Request,
     ServiceKey,
     Unhandled,
@@ -401,14 +402,14 @@ async def test_a_worker_that_fails_is_restarted_alone_and_keeps_its_place(autoju
 async def test_without_a_worker_a_message_is_a_dead_letter_and_an_asker_is_told(
     autojump_clock: MockClock, actor_system: ActorSystem, probe: Probe
 ) -> None:
-    """Its recipient is the router, its reason "unhandled", the asker gets `Unhandled`; and the accounts say so."""
+    """Its recipient is the router, its reason "unhandled", the asker gets `NoRoutee`, an `Unhandled`; and the accounts say so."""
     actor_system.expect_failure(ValueError)
     probe.subscribe(DeadLetter)
     pool = await actor_system.spawn(router("pool", worker(restart="temporary"), 1))
     await pool.tell(Crash())
     await quiet()
     await pool.tell(Work(1))
-    with pytest.raises(Unhandled, match=r"/user/pool .*does not handle Work"):
+    with pytest.raises(NoRoutee, match=r"/user/pool is a router without routees, so nobody can answer Work"):
         await pool.ask(Work(2))
     letters = [await probe.expect(DeadLetter) for _ in range(2)]
     assert letters == [DeadLetter(Work(1), pool, "unhandled"), DeadLetter(Work(2), pool, "unhandled")]

@@ -162,9 +162,11 @@ async def until_it_fails(ref: ActorRef[Do]) -> None:
 async def test_when_the_root_gives_up_the_body_is_cancelled_and_the_failure_comes_out_in_a_group(autojump_clock: MockClock) -> None:
     """The group holds `RestartLimitReached` with what the children failed with, and nothing of the cancellation."""
     first = worker("first", [])
+    began = trio.current_time()
     with trio.fail_after(10), pytest.raises(ExceptionGroup) as raised:
         async with open_system(supervisor("top", [first], max_restarts=1)) as system:
             await until_it_fails(system.ref(first))
+    assert trio.current_time() == began
     [failure] = raised.value.exceptions
     assert isinstance(failure, RestartLimitReached)
     assert failure.path == "/user/top"
@@ -207,7 +209,7 @@ async def test_a_root_that_ends_normally_leaves_the_block_open(autojump_clock: M
 
 async def test_when_the_time_for_the_shutdown_is_over_every_handler_is_cancelled(autojump_clock: MockClock) -> None:
     """
-    One that waits on trio, one that the runtime holds in an ask, and one that waits in an ask beside others of its own nursery: all
+    One that waits on trio for long, one that the runtime holds in an ask, and one that waits in asks in a nursery of its own: all
     of them have for ever to stop, and are cut off when `shutdown_timeout` is over.
     """
     journal: list[str] = []
@@ -221,7 +223,7 @@ async def test_when_the_time_for_the_shutdown_is_over_every_handler_is_cancelled
                     for _ in range(2):
                         nursery.start_soon(lambda: sleeps.ask(Do(fail), math.inf))
 
-            await sleeps.tell(Do(sleep(math.inf)))
+            await sleeps.tell(Do(sleep(600)))
             await asks.tell(Do(lambda _self: sleeps.ask(Do(fail), math.inf)))
             await asks_twice.tell(Do(ask_in_a_nursery))
             await wait_all_tasks_blocked()
