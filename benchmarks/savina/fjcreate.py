@@ -79,7 +79,7 @@ def check(parameters: Parameters, ended: int) -> None:
 PROGRAM = Program(
     "fjcreate",
     4,
-    Sizes(default=Parameters(40_000), here=Parameters(10_000), small=Parameters(300)),
+    Sizes(default=Parameters(40_000), here=Parameters(40_000), small=Parameters(300)),
     play,
     check,
     messages=lambda parameters: 2 * parameters.actors + 1,
