@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.complete
+PEERS := .venv-peers
+PEERS_PYTHON ?= $(PYTHON)
 
 # Neither the checkout nor a script's folder on sys.path: a room called mailbox must not hide the standard library's.
 SAFELY := PYTHONSAFEPATH=1
@@ -11,12 +13,13 @@ SAFELY := PYTHONSAFEPATH=1
 # where the first python on PATH does.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright
 
-.PHONY: help demo test bench clean
+.PHONY: help demo test bench savina savina-peers clean
 
 help:
 	@echo "make demo    runs the payments example"
 	@echo "make test    checks style and types, and runs every test, with coverage"
 	@echo "make bench   runs the benchmarks"
+	@echo "make savina  runs the 30 programs of the Savina actor benchmark suite"
 	@echo "make clean   removes what make and the tools made"
 
 demo: $(STAMP)
@@ -43,8 +46,22 @@ bench: $(STAMP)
 	@echo "== benchmarks/run.py"
 	@$(BIN)/python benchmarks/run.py
 
+savina: $(STAMP)
+	@echo "== benchmarks/savina/run.py"
+	@$(BIN)/python benchmarks/savina/run.py
+
+# The libraries that the suite is compared with have an environment of their own, and a Python of their own: 3.12 or newer.
+savina-peers: $(PEERS)/.complete
+
+$(PEERS)/.complete: benchmarks/savina/peers/requirements.txt
+	@$(PEERS_PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 12) or sys.exit("everything-is-an-actor needs Python 3.12 or newer, and $(PEERS_PYTHON) is %d.%d: make savina-peers PEERS_PYTHON=python3.12" % v[:2])'
+	@echo "== $(PEERS): an environment of its own, from $<"
+	@$(PEERS_PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --requirement $<
+	@touch $@
+
 clean:
-	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	rm -rf .venv $(PEERS) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is the last thing written, so that an environment that was cut off half-way is made anew.
