@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar, final
 
-import trio
 from trio.lowlevel import enable_ki_protection as protected
 
 from ..actors import commands, spawning
