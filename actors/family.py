@@ -37,6 +37,7 @@ class Family:
         "parent",
         "places",
         "policy",
+        "reached",
         "regroup",
         "regrouped",
         "regroups",
@@ -56,6 +57,7 @@ class Family:
         self._index: dict[Cell, int] = {}
         self._kept: set[str] = set()
         self.numbers: dict[str, int] = {}
+        self.reached: int = 0  # places that the parent's present start has got to; all of them once it is up
         self.significant: int = 0  # living children that are
         self.regroup: Procedure | None = None  # the restart of a group under way (one_for_all, rest_for_one)
         self.regrouped: Sequence[Cell] = ()  # whom that one concerns
@@ -81,6 +83,10 @@ class Family:
     def is_static(self, cell: Cell) -> bool:
         """Whether *cell* holds a place of the parent's spec."""
         return cell in self._index
+
+    def is_reached(self, cell: Cell) -> bool:
+        """Whether it is not one that waits for its parent to start it."""
+        return self._index.get(cell, -1) < self.reached
 
     def dynamic(self) -> list[Cell]:
         """The living children that were spawned, in start order."""

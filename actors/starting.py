@@ -95,6 +95,8 @@ def _attach(cell: Cell, made: object) -> None:
 async def _starting(cell: Cell) -> None:
     ties = cell.tied()
     error: BaseException | None = None
+    if ties.family is not None:
+        ties.family.reached = 0
     if cell.overrides("on_start"):
         job = run_hook(cell, cell.instance.on_start)
         try:
@@ -147,6 +149,7 @@ async def _start_children(cell: Cell) -> BaseException | None:
     for index, (spec, placed) in enumerate(family.places):
         if ties.ending is not None:
             return None
+        family.reached = index + 1
         child = placed
         if child is None or child.phase == GONE:
             child = cell.dispatcher.new_cell(spec, cell, family.free_name(spec))

@@ -145,7 +145,9 @@ def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> 
         return
     cell.state = CLOSED
     cell.tied().escaped = reason
-    order = [child for child in family.in_start_order() if not is_new(child)] if family.policy.strategy != "one_for_one" else [cell]
+    order = [cell]
+    if family.policy.strategy != "one_for_one":
+        order = [child for child in family.in_start_order() if family.is_reached(child) and not is_new(child)]
     targets = affected(family.policy.strategy, order, cell)
     if family.regroup is not None and family.policy.strategy != "one_for_one":
         family.regroup.abandon()  # what it had still to do is part of this one
