@@ -113,6 +113,48 @@ async def test_a_restarted_supervisor_keeps_its_static_children_s_refs_and_mailb
     ]
 
 
+async def test_a_group_that_restarts_while_its_supervisor_starts_leaves_those_alone_that_it_has_not_reached(
+    autojump_clock: MockClock,
+) -> None:
+    """They are the supervisor's to start, in their turn: each child starts once, left to right."""
+    journal: list[str] = []
+
+    @define(eq=False)
+    class Slow(Actor[Add]):
+        name: str
+        fails_in: list[float]
+
+        async def on_start(self) -> None:
+            journal.append(f"start {self.name}")
+            if self.fails_in:
+                self.context.start_soon(self.fail, self.fails_in.pop())
+            else:
+                await trio.sleep(1)
+            journal.append(f"{self.name} is up")
+
+        async def fail(self, seconds: float) -> None:
+            await trio.sleep(seconds)
+            raise ValueError(self.name)
+
+        @handles(Add)
+        def add(self, command: Add) -> int:
+            return 0
+
+    nothing: list[float] = []
+    fails_in: list[float] = []
+    specs = [actor(Slow, name, delays, name=name) for name, delays in zip("abcd", (fails_in, nothing, nothing, nothing), strict=True)]
+    inner = supervisor("inner", specs, strategy="one_for_all")
+    async with open_system(supervisor("outer", [inner])) as system:
+        journal.clear()
+        fails_in.append(1.5)  # then b is up and c starts
+        with trio.fail_after(10):
+            await system.restart(system.ref(inner))
+            for spec in specs:
+                await system.ref(spec).ask(Add())
+        assert {name: journal.count(f"{name} is up") for name in "abcd"} == {"a": 2, "b": 2, "c": 1, "d": 1}
+        assert [line for line in journal if line in ("start d", "d is up")] == ["start d", "d is up"]
+
+
 async def test_a_static_child_that_was_stopped_comes_back_with_its_supervisor(autojump_clock: MockClock) -> None:
     """It kept its place: the supervisor's next start starts it too, as a new incarnation."""
     journal: list[str] = []
