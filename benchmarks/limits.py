@@ -12,8 +12,11 @@ MULTIPLE_OF_BARE_MAX: Final[Mapping[str, float]] = {
 }
 """By work: how many times the bare loop one operation may take."""
 
-BYTES_MAX: Final[Mapping[str, float]] = {
+FIGURE_MAX: Final[Mapping[str, float]] = {
     "bytes_idle_100k": 1200.0,
     "bytes_idle_1m": 1200.0,
+    "million_told_and_asked_gb": 2.0,
+    "timer_late_p99_ms": 2.5,
+    "to_thread_p99_ms": 8.0,
 }
-"""By work: how many bytes one idle actor may weigh."""
+"""By id: what else is limited, in the unit of its figure."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from attrs import frozen
-from limits import BYTES_MAX, MULTIPLE_OF_BARE_MAX
+from limits import FIGURE_MAX, MULTIPLE_OF_BARE_MAX
 
 HEADINGS = ("work", "what one operation is", "each", "a second", "x bare", "spread", "limit", "kept")
 
@@ -23,7 +23,6 @@ class Rate:
         unit: What one operation is, in the plural.
         seconds: How long one operation took, in each round.
         bare_seconds: How long one turn of the bare loop took around it, in each round.
-        is_reported: Whether it stands in the JSON.
     """
 
     name: str
@@ -31,7 +30,6 @@ class Rate:
     unit: str
     seconds: Sequence[float]
     bare_seconds: Sequence[float]
-    is_reported: bool
 
     @property
     def multiples(self) -> list[float]:
@@ -40,15 +38,16 @@ class Rate:
 
 
 @frozen
-class Weight:
-    """How many bytes one of so many idle actors weighs."""
+class Figure:
+    """What is no multiple of anything: bytes, milliseconds. One value a run; the median counts."""
 
     name: str
     does: str
-    weight_bytes: float
+    unit: str
+    values: Sequence[float]
 
 
-Finding = Rate | Weight
+Finding = Rate | Figure
 
 
 def table(findings: Iterable[Finding], rounds: int) -> str:
@@ -69,10 +68,18 @@ def _aligned(cell: str, width: int, column: int) -> str:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    if isinstance(finding, Weight):
-        limit = BYTES_MAX[finding.name]
-        kept = _kept(finding.weight_bytes, limit)
-        return (finding.name, finding.does, f"{finding.weight_bytes:,.0f} B", "", "", "", f"{limit:,.0f} B", kept)
+    if isinstance(finding, Figure):
+        value, limit = median(finding.values), FIGURE_MAX.get(finding.name)
+        return (
+            finding.name,
+            finding.does,
+            f"{_amount(value)} {finding.unit}",
+            "",
+            "",
+            f"{_amount(min(finding.values))}-{_amount(max(finding.values))}" if len(finding.values) > 1 else "",
+            "" if limit is None else f"{_amount(limit)} {finding.unit}",
+            "" if limit is None else _kept(value, limit),
+        )
     seconds = median(finding.seconds)
     multiples = finding.multiples
     limit_of_bare = MULTIPLE_OF_BARE_MAX.get(finding.name)
@@ -83,9 +90,13 @@ def _row(finding: Finding) -> tuple[str, ...]:
         f"{1 / seconds:,.0f} {finding.unit}",
         f"x{median(multiples):.1f}",
         f"{min(multiples):.1f}-{max(multiples):.1f}",
-        "" if limit_of_bare is None else f"x{limit_of_bare:.0f}",
+        "" if limit_of_bare is None else f"x{limit_of_bare:g}",
         "" if limit_of_bare is None else _kept(median(multiples), limit_of_bare),
     )
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _kept(found: float, limit: float) -> str:
@@ -93,12 +104,16 @@ def _kept(found: float, limit: float) -> str:
 
 
 def write_json(findings: Iterable[Finding], file: Path) -> None:
-    """The findings for programs: a list of objects with `work`, `multiple_of_bare` (null for bytes), `rate` and `unit`."""
-    results: list[dict[str, str | float | None]] = []
+    """
+    The findings for programs: a list of objects with `work`, `multiple_of_bare` (null for bytes and the like), `rate` and `unit`.
+
+    What stood in the file about other libraries, `peers`, stays with the works that are measured again: they are measured elsewhere.
+    """
+    results: list[dict[str, object]] = []
     for finding in findings:
-        if isinstance(finding, Weight):
-            results.append({"work": finding.name, "multiple_of_bare": None, "rate": round(finding.weight_bytes, 1), "unit": "bytes"})
-        elif finding.is_reported:
+        if isinstance(finding, Figure):
+            results.append({"work": finding.name, "multiple_of_bare": None, "rate": round(median(finding.values), 3), "unit": finding.unit})
+        else:
             results.append(
                 {
                     "work": finding.name,
@@ -107,4 +122,9 @@ def write_json(findings: Iterable[Finding], file: Path) -> None:
                     "unit": f"{finding.unit}/s",
                 }
             )
+    before: list[dict[str, object]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    peers = {row["work"]: row["peers"] for row in before if "peers" in row}
+    for row in results:
+        if row["work"] in peers:
+            row["peers"] = peers[row["work"]]
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -3,7 +3,8 @@ Runs the benchmarks: `python benchmarks/run.py` measures everything, prints one 
 
 The rounds are interleaved: every round runs every work once, between two halves of the bare loop, and the ratio is taken
 within the round. So a machine that is slower for a while slows both, and a work that got all the bad luck of one minute shows it
-as spread instead of as its median. Memory is measured once, since it does not vary.
+as spread instead of as its median. Memory is measured once, since it does not vary; how long a program waits beside busy actors is measured
+in fewer rounds of hundreds of samples.
 """
 
 import argparse
@@ -16,7 +17,9 @@ import trio
 from attrs import frozen
 from bare import bare_seconds
 from memory import bytes_an_idle_actor
-from report import Finding, Rate, Weight, table, write_json
+from million import ACTORS, a_crowd_of
+from report import Figure, Finding, Rate, table, write_json
+from starvation import BUSY, IDLE, PROBES, Probe, Starved, run_probe, starvation_table
 from works import WORKS, Work
 
 ROUNDS = 7
@@ -30,20 +33,27 @@ QUICK = 100
 WEIGHED = {"bytes_idle_100k": 100_000, "bytes_idle_1m": 1_000_000}
 """How many idle actors are weighed, by the work's id."""
 
+MILLION = "million_told_and_asked_gb"
+
+STARVING_ROUNDS_MAX = 5
+SAMPLES_MIN = 5
+
 
 @frozen
 class Plan:
-    """What is run: the works, the crowds that are weighed, the rounds, and by how much every number is divided."""
+    """What is run: the works, the crowds that are weighed, the probes, the rounds, and by how much every number is divided."""
 
     works: Sequence[Work]
     weighed: Sequence[str]
+    has_million: bool
+    probes: Sequence[Probe]
     rounds: int
     divisor: int
 
 
 def plan_from(arguments: Sequence[str]) -> tuple[Plan, Path]:
     """The plan that the command line asks for, and where the results go."""
-    names = [*(work.name for work in WORKS), *WEIGHED]
+    names = [*(work.name for work in WORKS), *WEIGHED, MILLION, *(probe.name for probe in PROBES)]
     parser = argparse.ArgumentParser(description="Measures trouper against the bare loop: a deque and a method call.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often every work is run; the median counts (default {ROUNDS})")
     parser.add_argument("--only", nargs="+", metavar="ID", choices=names, help=f"only these: {', '.join(names)}")
@@ -55,7 +65,8 @@ def plan_from(arguments: Sequence[str]) -> tuple[Plan, Path]:
     wanted = chosen.only or names
     works = [work for work in WORKS if work.name in wanted]
     weighed = [name for name in WEIGHED if name in wanted]
-    return Plan(works, weighed, chosen.rounds, QUICK if chosen.quick else 1), chosen.results
+    probes = [probe for probe in PROBES if probe.name in wanted]
+    return Plan(works, weighed, MILLION in wanted, probes, chosen.rounds, QUICK if chosen.quick else 1), chosen.results
 
 
 def measure(plan: Plan) -> Iterator[Finding]:
@@ -76,12 +87,30 @@ def measure(plan: Plan) -> Iterator[Finding]:
             seconds[work.name].append(taken / operations)
             bare[work.name].append((bare_before + bare_after) / messages)
     for work in plan.works:
-        yield Rate(work.name, work.does, work.unit, seconds[work.name], bare[work.name], work.is_reported)
+        yield Rate(work.name, work.does, work.unit, seconds[work.name], bare[work.name])
     for name in plan.weighed:
         actors = WEIGHED[name] // plan.divisor
         say(f"memory: {name}")
-        yield Weight(name, f"one of {actors:,} idle actors", bytes_an_idle_actor(actors))
+        yield Figure(name, f"one of {actors:,} idle actors", "bytes", [bytes_an_idle_actor(actors)])
+    if plan.has_million:
+        actors = ACTORS // plan.divisor
+        say(f"memory: {MILLION}")
+        yield Figure(MILLION, f"{actors:,} actors, told and asked: peak", "GB", [a_crowd_of(actors).peak_bytes / 1e9])
     say("")
+
+
+def starve(plan: Plan) -> list[Starved]:
+    """Runs the probes beside nobody and beside everybody, all of them in each round."""
+    starved = [Starved(probe, {company: [] for company in (IDLE, *BUSY)}) for probe in plan.probes]
+    rounds = min(plan.rounds, STARVING_ROUNDS_MAX)
+    for number in range(1, rounds + 1):
+        for one in starved:
+            samples = max(one.probe.samples // plan.divisor, SAMPLES_MIN)
+            for company, runs in one.runs.items():
+                say(f"round {number} of {rounds}: {one.probe.name} beside {company.name}")
+                runs.append(trio.run(run_probe, one.probe, company, samples))
+    say("")
+    return starved
 
 
 async def run_work(work: Work, divisor: int) -> tuple[int, float]:
@@ -100,7 +129,10 @@ def main(arguments: Sequence[str]) -> None:
     """Measures, prints the table, and writes the results."""
     plan, results = plan_from(arguments)
     findings = list(measure(plan))
+    starved = starve(plan)
+    findings += [Figure(one.probe.name, one.probe.does, "ms", one.worst_ms) for one in starved]
     print(table(findings, plan.rounds))
+    print(starvation_table(starved))
     write_json(findings, results)
     print(f"\nwritten to {results}")
 

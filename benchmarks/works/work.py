@@ -16,7 +16,6 @@ class Work:
         unit: What one operation is, in the plural.
         run: Does about so many operations, checks that all were done, and returns how many there were and the seconds that they took.
         operations: How many make a measurement.
-        is_reported: Whether it stands in the results, and not only in the table.
     """
 
     name: str
@@ -24,4 +23,3 @@ class Work:
     unit: str
     run: Callable[[int], Awaitable[tuple[int, float]]]
     operations: int
-    is_reported: bool = True
