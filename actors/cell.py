@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .ending import Ending
     from .envelopes import Sender
     from .family import Family
-    from .jobs import Job
     from .pending import Pending
     from .ref import ActorRef
     from .runtime import Runtime
@@ -103,7 +102,6 @@ class Ties:
         "exit",
         "failure",
         "family",
-        "job",
         "leaving",
         "listings",
         "registered",
@@ -135,7 +133,6 @@ class Ties:
         self.shut_down: bool = False  # a significant child has ended
         self.failure: BaseException | None = None  # a failure from outside its turn
         self.family: Family | None = None
-        self.job: Job | None = None  # the hook to be run by the next turn
         self.listings: dict[object, Listings] | None = None  # its subscriptions to keys of the registry
         self.registered: bool = False
         self.started: Pending | None = None  # settled when the present attempt to start has ended
@@ -156,7 +153,7 @@ class Cell:
     Attributes:
         attention: Something is to be looked at between two messages: waiting senders, a stop, a failure from outside.
         hand: The message, ask, delivery or job in the hand of the handler.
-        held: The handler's coroutine while it is suspended, whoever keeps it.
+        held: The driver of the handler while that is suspended, whoever keeps it; or of the hook that the next turn is to run.
         limit: The mailbox's capacity plus the queued entries that take no slot.
         pending: What the held handler waits for.
         pool: Where an empty queue comes from and goes back to.

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import trio
 
 from .cell import CLOSED, CURRENT, DRIVEN, HALTED, HALTING, RUNNING, STARTING, STOPPING, Cell
+from .envelopes import Ask
 from .errors import Deadlock
 
 
@@ -61,6 +62,18 @@ def refuse_circle(asker: Cell | None, target: Cell) -> None:
             if awaited not in came_from and awaited is not target:
                 came_from[awaited] = cell
                 open_ends.append(awaited)
+
+
+@trio.lowlevel.enable_ki_protection
+def is_awaited(cell: Cell) -> bool:
+    """Whether a handler may be waiting for this actor: an ask of an actor is in hand, waits, is set aside or is owed a reply."""
+    ties = cell.ties
+    items = [cell.hand, *(cell.queue or ())]
+    if ties is not None:
+        if any(not isinstance(waiter, Ask) for waiter in ties.waiters or ()):
+            return True
+        items += [*(ties.waiters or ()), *(ties.stash or ()), *(ties.deferred or ())]
+    return any(isinstance(item, Ask) and item.asker is not None for item in items)
 
 
 def _awaited(cell: Cell) -> Iterator[Cell]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from contextvars import copy_context
 from threading import current_thread, get_ident
 from typing import TYPE_CHECKING, Any, Final
@@ -22,12 +23,13 @@ import trio
 
 from .alarms import Alarms
 from .cell import CURRENT, DRIVEN, HELD, IDLE, READY, RUNNING, Cell
-from .envelopes import Ask
+from .circles import is_awaited
 from .errors import HandlerCutOff, WrongThread
 from .resume import Resume
-from .turn import CUT, RUN_CANCELLED, ended, is_doomed, turn
+from .turn import CUT, RUN_CANCELLED, Driver, alone, drive, ended, is_doomed, suspend
 
 if TYPE_CHECKING:
+    from .jobs import Job
     from .policy import Policy, ReadyQueue
 
 from trio.lowlevel import enable_ki_protection as protected
@@ -93,6 +95,7 @@ class Dispatcher:
         "credit",
         "credit_max",
         "deques",
+        "drivers",
         "in_place",
         "is_awake",
         "is_full",
@@ -103,17 +106,18 @@ class Dispatcher:
         "policy",
         "ready",
         "said_full",
+        "share",
         "slice_end",
         "slow_handler",
         "suspended",
         "thread",
-        "turn_length",
     )
 
     def __init__(self, policy: Policy, *, max_suspended: int, slow_handler: float, log: logging.Logger) -> None:
         self.policy: Policy = policy
         self.ready: ReadyQueue = policy.new_ready_queue()
-        self.turn_length: int = policy.turn_max
+        self.share: range = range(policy.turn_max)  # a turn has so many messages
+        self.drivers: list[Driver] = []  # that wait for work
         self.deques: list[deque[Any]] = []
         self.alarms: Alarms = Alarms(trio.lowlevel.current_clock().current_time)
         self.log: logging.Logger = log
@@ -189,7 +193,7 @@ class Dispatcher:
     @protected
     def block(self, cell: Cell) -> None:
         """The coroutine in `cell.held` may start when fewer are suspended, or at once if a suspended handler may await this actor."""
-        if _is_awaited(cell):
+        if is_awaited(cell):
             cell.state = READY
             self.make_ready(cell)
             return
@@ -248,7 +252,8 @@ class Dispatcher:
         ready = self.ready
         clock = self.policy.clock
         slice_seconds = self.policy.slice_seconds
-        turn_max = self.policy.turn_max
+        driver = self._take_driver()
+        run_turn = driver.send
         while True:
             if not me.has_baton:
                 if len(self._parked) >= PARKED_MAX:
@@ -264,30 +269,35 @@ class Dispatcher:
                 cell = ready.popleft()
                 cell.state = RUNNING
                 contextvars = cell.contextvars
-                trap = self._first_turn(cell) if contextvars is None else contextvars.run(turn, cell)
-                now = clock()
+                if cell.held is not None:
+                    trap = self._go_on(cell)
+                elif contextvars is not None:
+                    trap = contextvars.run(run_turn, cell)
+                else:
+                    trap = self._first_turn(cell, run_turn)
                 if trap is not None:
-                    me.has_baton = False
-                    await self._stay_with(me, cell, trap)
-                    if me.scope.cancel_called:
-                        return  # a used-up scope is not used again
-                    break
-                took = now - last
-                last = now
-                if took > slice_seconds:
-                    self.turn_length = max(1, self.turn_length // 4)
-                    if took > self.slow_handler:
-                        self.report_slow(cell, cell.hand, took)
-                elif self.turn_length < turn_max:
-                    self.turn_length = min(self.turn_length * 2, turn_max)
-                if cell.held is None:
-                    cell.hand = None
+                    if cell.held is None:
+                        cell.held = driver
+                        driver = self._take_driver()
+                        run_turn = driver.send
+                    trap = suspend(cell, trap)
+                    if trap is not None:
+                        me.has_baton = False
+                        await self._stay_with(me, cell, trap)
+                        if me.scope.cancel_called:
+                            return  # a used-up scope is not used again
+                        break
+                now = clock()
                 if now >= self.slice_end:
+                    self._adjust_share(cell, now - last)
                     if self.blocked:
                         self._start_next()
                     await self._let_trio_run()
-                    last = clock()
-                    self.slice_end = last + slice_seconds
+                    now = clock()
+                    self.slice_end = now + slice_seconds
+                last = now
+                if cell.held is None:
+                    cell.hand = None
             else:
                 if self.blocked and not self.is_full:
                     self._start_next()
@@ -297,7 +307,48 @@ class Dispatcher:
                 me.has_baton = False
                 self.is_awake = False
 
-    def _first_turn(self, cell: Cell) -> object | None:
+    def _adjust_share(self, cell: Cell, took: float) -> None:
+        """A slice ends with a turn that *took* so many seconds: shorter turns if it was one alone, and longer ones if not."""
+        if took > self.policy.slice_seconds:
+            self.share = range(max(1, len(self.share) // 4))
+            if took > self.slow_handler:
+                self.report_slow(cell, cell.hand, took)
+        elif len(self.share) < self.policy.turn_max:
+            self.share = range(min(len(self.share) * 2, self.policy.turn_max))
+
+    def _take_driver(self) -> Driver:
+        """A driver that waits to be sent a cell."""
+        if self.drivers:
+            return self.drivers.pop()
+        driver = drive()
+        next(driver)
+        return driver
+
+    def driver_of(self, job: Job) -> Driver:
+        """A driver for a hook."""
+        assert job.target is not None
+        return alone(job.target, job.call, *job.arguments, job=job)
+
+    def _go_on(self, cell: Cell) -> object | None:
+        """Goes on with what is in `cell.held`: a handler that the runtime held, whatever it waited for, or a hook that is to begin."""
+        held = cell.held
+        assert held is not None
+        if cell.contextvars is None:
+            cell.contextvars = self._contextvars.copy()
+            cell.contextvars.run(CURRENT.set, cell)
+        if cell.attention and cell.hand is not None and is_doomed(cell) and (cell.pending is None or not cell.pending.done):
+            return CUT  # but what was settled is not taken back, and a hook begins in any case
+        try:
+            trap: object | None = cell.contextvars.run(held.send, None)
+        except StopIteration:
+            return None  # the hook has ended
+        if trap is None:
+            self.drivers.append(held)
+        else:
+            cell.held = held  # it may have gone on with further messages, of which one waits
+        return trap
+
+    def _first_turn(self, cell: Cell, run_turn: Callable[[Cell], object | None]) -> object | None:
         """
         A turn of a cell that has no contextvars yet. Most actors of a crowd are told once, and put nothing into theirs: then they are
         not kept, since their three objects are half of what the garbage collector would have to look at.
@@ -305,9 +356,9 @@ class Dispatcher:
         contextvars = cell.contextvars = self._contextvars.copy()
         contextvars.run(CURRENT.set, cell)
         if cell.handled:
-            return contextvars.run(turn, cell)
+            return contextvars.run(run_turn, cell)
         before = contextvars.copy()
-        trap = contextvars.run(turn, cell)
+        trap = contextvars.run(run_turn, cell)
         if cell.state == IDLE and contextvars == before:
             cell.contextvars = None
         return trap
@@ -387,14 +438,3 @@ async def _a_cancelled() -> trio.Cancelled:
     except trio.Cancelled as cancelled:
         return cancelled
     raise AssertionError("a checkpoint in a cancelled scope did not raise")
-
-
-def _is_awaited(cell: Cell) -> bool:
-    """Whether a handler may be waiting for this actor: an ask of an actor is in hand, waits, is set aside or is owed a reply."""
-    ties = cell.ties
-    items = [cell.hand, *(cell.queue or ())]
-    if ties is not None:
-        if any(not isinstance(waiter, Ask) for waiter in ties.waiters or ()):
-            return True
-        items += [*(ties.waiters or ()), *(ties.stash or ()), *(ties.deferred or ())]
-    return any(isinstance(item, Ask) and item.asker is not None for item in items)

@@ -32,9 +32,9 @@ def run_hook(cell: Cell, call: Callable[..., Any], *arguments: Any, cancelled: b
         cancelled: An async hook runs in a cancelled scope: its time is over before it begins.
     """
     assert cell.state == CLOSED, cell.state
-    ties = cell.tied()
-    assert ties.job is None
-    job = ties.job = Job(cell, call, arguments, cancelled=cancelled)
+    assert cell.held is None
+    job = Job(cell, call, arguments, cancelled=cancelled)
+    cell.held = cell.dispatcher.driver_of(job)
     cell.state = READY
     cell.dispatcher.make_ready(cell)
     return job

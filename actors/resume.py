@@ -7,20 +7,19 @@ trio it looks as if the worker had awaited the handler from the beginning.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Generator
 from contextvars import Context as Contextvars
 from functools import partial
-from types import CoroutineType, FrameType
+from types import FrameType
 from typing import Any, cast
 
 
 class Resume:
     """
-    Awaitable: the rest of a coroutine.
+    Awaitable: the rest of a handler.
 
     Args:
-        steps: The coroutine's iterator, from its `__await__`.
+        steps: The driver that is suspended with it.
         contextvars: The actor's.
         trap: What it yielded last, to be handed to trio first; None if it has not begun.
         error: Thrown into it first, instead.
@@ -60,19 +59,11 @@ class Resume:
     # For trio's Task.iter_await_frames, and so for tracebacks of a hanging handler
 
     @property
-    def _coroutine(self) -> Any:
-        referents: list[Any] = gc.get_referents(self._steps)
-        kinds: tuple[Any, ...] = (CoroutineType,)  # Any: to a type checker it would be a coroutine of unknown types
-        return next((found for found in referents if type(found) in kinds), None)
-
-    @property
     def cr_frame(self) -> FrameType | None:
         """Where the handler is."""
-        coroutine = self._coroutine
-        return None if coroutine is None else coroutine.cr_frame
+        return getattr(getattr(self._steps, "gi_yieldfrom", None), "cr_frame", None)
 
     @property
     def cr_await(self) -> Any:
         """What the handler awaits."""
-        coroutine = self._coroutine
-        return None if coroutine is None else coroutine.cr_await
+        return getattr(getattr(self._steps, "gi_yieldfrom", None), "cr_await", None)

@@ -17,7 +17,7 @@ from .envelopes import Ask, Sender, SetAside
 from .errors import AskStopped
 from .starting import let_go
 from .table import Handler
-from .turn import COROUTINE, handler_failed
+from .turn import COROUTINE, alone, handler_failed
 from .waiting import HOLD, wait, waiting_for
 
 
@@ -83,7 +83,7 @@ def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
     if cell.hand is not message or type(result) is COROUTINE:
         ask = _in_hand(cell, message)
         if type(result) is COROUTINE:  # it is not plain after all
-            cell.held = result.__await__()
+            cell.held = alone(cell, lambda: result)
             cell.state = READY
             dispatcher.make_ready(cell)
             return ask

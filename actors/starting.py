@@ -21,7 +21,7 @@ from .errors import HandlerCutOff
 from .family import Family
 from .jobs import run_hook
 from .life_facts import ActorRestarted, ActorStarted
-from .opening import open_envelope
+from .opening import open_ask
 from .pending import Pending, begin
 from .stopping import SHUTDOWN, begin_ending, drop_instance, tear_down
 from .table import Handler
@@ -87,7 +87,7 @@ def _attach(cell: Cell, made: object) -> None:
     table = cell.handler_table
     handlers: dict[type, Handler] = table.handlers
     if Ask not in handlers:
-        handlers[Ask] = open_envelope
+        handlers[Ask] = open_ask
     cell.table = handlers
     cell.plain = table.plain
 

@@ -13,7 +13,7 @@ from ..mailbox import StashBuffer, StashFull, message_type
 from .cell import EMPTY_PLAIN, Cell
 from .door import discard
 from .envelopes import Ask, Delivery, SetAside
-from .opening import open_envelope
+from .opening import open_ask
 
 BEHAVIOURS_MAX: Final = 1000
 """How often an actor may become something else without unbecoming."""
@@ -94,7 +94,7 @@ def _behave(cell: Cell) -> None:
     """A table of its own while the actor has become something; the turn looks at it again."""
     ties = cell.tied()
     if ties.behaviours:
-        cell.table = {Ask: open_envelope}
+        cell.table = {Ask: open_ask}
         cell.plain = EMPTY_PLAIN
     else:
         cell.table = cell.handler_table.handlers

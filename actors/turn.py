@@ -2,29 +2,28 @@
 A turn: up to so many messages of one actor, in the actor's own contextvars, until something has to wait.
 
 This is the hot path, and with `ActorRef.tell` the only place that is written for speed first. A message is taken, its handler
-looked up by its type, called, and if that made a coroutine, the coroutine is driven one step: most end there. One that does
-not is suspended: held by the runtime if it waits for a `Pending`, else handed to the worker that runs this turn.
-
-`turn` returns None when the worker may go on with other actors, or what the coroutine in `cell.held` yielded to trio: then
-the worker has to stay with it.
+looked up by its type and called, and if that made a coroutine, it is awaited: most end there without a wait. When one waits,
+the whole driver is suspended with it: held by the runtime if it waits for a `Pending`, else kept by the worker that runs it,
+which goes on with another driver. (Awaiting in a generator that lives on costs half of what stepping each coroutine by hand does.)
 """
 
 from __future__ import annotations
 
-from types import CoroutineType
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Generator
+from types import CoroutineType, coroutine
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import trio
 from trio.lowlevel import enable_ki_protection as protected
 
-from ..mailbox import Envelope, message_type
+from ..mailbox import Queue, message_type
 from ..supervision import describe_cause
-from .cell import BLOCKED, CLOSED, HELD, IDLE, READY, RUNNING, Cell
+from .cell import BLOCKED, CLOSED, DRIVEN, HELD, IDLE, READY, RUNNING, Cell
 from .door import admit
-from .envelopes import Ask, DeathNotice, Delivery, SetAside
-from .errors import AskError, AskFailed, AskStopped, DeathPact, HandlerCutOff, Unhandled
+from .envelopes import Ask, SetAside
+from .errors import AskError, AskFailed, AskStopped, HandlerCutOff
 from .jobs import Job
-from .opening import open_envelope
+from .opening import resolve
 from .reply import Reply
 from .starting import let_go
 from .stashing import take_back
@@ -33,92 +32,133 @@ from .supervising import failed, shut_down_by_child, stopped_itself
 from .waiting import HOLD, PAUSE
 
 COROUTINE: Final[Any] = CoroutineType  # Any: to a type checker, a comparison would narrow what a handler returned to no type at all
-DONE: Final = object()
-"""What a coroutine that ended is told apart by from one that yielded."""
+Driver: TypeAlias = Generator[Any, Any, Any]
+D = TypeVar("D", bound=Callable[..., Driver])
 CUT: Final = object()
 """For the worker: throw trio's Cancelled into the handler in `cell.held`."""
 RUN_CANCELLED: Final = object()
 """For the worker: run the hook in `cell.held` from its start in a cancelled scope."""
+BLOCK: Final = object()
+"""For the worker: the async handler in `cell.held` may not begin, since too many are suspended."""
 NOTHING: Final[dict[type, Any]] = {}
 """A table that has no handler, looked at while senders wait: the miss lets them in, at no cost to a turn that nobody waits for."""
 
 
+def awaiting(driver: D) -> D:
+    """Lets a generator await coroutines, by `yield from`."""
+    return cast("D", coroutine(driver))
+
+
 @protected
-def turn(cell: Cell) -> object | None:
+@awaiting
+def drive() -> Driver:
     """
-    Handles messages of *cell* until its share is over, nothing waits, or the handler is suspended.
+    A driver: it runs turn after turn, each of another actor, and is suspended with a handler that waits.
+
+    It is sent a cell whose state is RUNNING, handles messages until its share is over, nothing waits or its life changes, sets the
+    state, and yields None. Anything else that it yields comes from a handler that waits: then the driver stays in `cell.held` until
+    that handler ends. If a worker stayed with it, the driver ends as the handler did; else it goes on with the turn.
 
     The last message stays in `cell.hand` for the worker, who may have to name it, and takes it out.
     """
-    if cell.held is not None:
-        trap = _go_on(cell)
-        if trap is not None or cell.state != RUNNING:
-            return trap
-    elif cell.ties is not None and cell.ties.job is not None:
-        return _run_job(cell)
-    if cell.attention and not cross(cell):
-        return None
-    queue = cell.queue
-    if queue is None:
-        cell.state = IDLE
-        return None
-    instance = cell.instance
-    table = NOTHING if cell.attention else cell.table
-    handled = 0
-    left = cell.dispatcher.turn_length
-    while queue and left:
-        left -= 1
-        cell.hand = message = queue.popleft()
-        try:
-            handler = table[type(message)]
-        except KeyError:
-            handler = _resolve(cell, message)
-        try:
-            if handler is open_envelope:
-                cell.handled += handled
-                handled = 0
-                trap = _special(cell, message)
-                if trap is not None or cell.state != RUNNING:
-                    return trap
-            else:
-                result = handler(instance, message)
-                if result is not None and type(result) is COROUTINE:
-                    if cell.dispatcher.is_full:
-                        cell.handled += handled
-                        cell.held = result.__await__()
-                        return block(cell)
-                    steps = result.__await__()
-                    trap = next(steps, DONE)
-                    if trap is not DONE:
-                        cell.handled += handled
-                        cell.held = steps
-                        return _suspend(cell, trap)
-                handled += 1
-        except BaseException as error:  # noqa: BLE001  # supervision takes it
-            cell.handled += handled
-            handler_failed(cell, error)
-            return None
-        if cell.attention:
-            cell.handled += handled - (type(cell.hand) is SetAside)
-            handled = 0
-            cell.hand = None
-            if not cross(cell):
-                return None
-            queue = cell.queue
-            if queue is None:
-                cell.state = IDLE
-                return None
+    result: Any
+    cell: Any = yield None
+    while True:
+        queue = cell.queue
+        if queue is None or cell.attention:
+            queue = _cross_over(cell)
+        if queue is not None:
             instance = cell.instance
             table = NOTHING if cell.attention else cell.table
-    cell.handled += handled
-    if queue:
-        cell.state = READY
-        cell.dispatcher.ready.append(cell)
+            for _ in cell.dispatcher.share:
+                if not queue:
+                    cell.queue = None
+                    cell.pool.append(queue)
+                    cell.state = IDLE
+                    break
+                cell.hand = message = queue.popleft()
+                try:
+                    handler = table[type(message)]
+                except KeyError:
+                    handler = resolve(cell, message)
+                try:
+                    result = handler(instance, message)
+                    if result is not None and type(result) is COROUTINE:
+                        if cell.dispatcher.is_full:
+                            yield from _yields_first(BLOCK, result)
+                        result = yield from result  # pyright: ignore[reportUnknownVariableType]  # most end without having waited
+                        if cell.held is not None:
+                            if cell.state == DRIVEN:
+                                return result  # pyright: ignore[reportUnknownVariableType]
+                            cell.held = None
+                except BaseException as error:
+                    if cell.state == DRIVEN or type(error) is GeneratorExit:
+                        raise  # to the worker's scope, where trio takes its Cancelled out
+                    handler_failed(cell, error)
+                    if cell.state != RUNNING:
+                        break
+                    instance = cell.instance  # most failures are of an actor that goes on at once, with a new instance
+                else:
+                    if not cell.attention:
+                        cell.handled += 1
+                        continue
+                    _finish(cell, result)
+                queue = _cross_over(cell)
+                if queue is None:
+                    break
+                cell.hand = message
+                table = NOTHING if cell.attention else cell.table
+            else:
+                cell.state = READY
+                cell.dispatcher.ready.append(cell)
+        cell = message = instance = result = None  # a driver that waits keeps nothing alive
+        cell = yield None
+
+
+@protected
+@awaiting
+def alone(cell: Cell, call: Callable[..., Any], *arguments: Any, job: Job | None = None) -> Driver:
+    """A driver for one hook, or one handler that goes on outside of the run of messages. It ends with it."""
+    if job is not None:
+        cell.hand = job
+    result: Any
+    try:
+        result = call(*arguments)
+        if type(result) is COROUTINE:
+            if job is not None and job.cancelled:
+                yield from _yields_first(RUN_CANCELLED, result)
+            result = yield from result  # pyright: ignore[reportUnknownVariableType]
+    except BaseException as error:
+        if cell.state == DRIVEN or type(error) is GeneratorExit:
+            raise
+        ended(cell, None, error)
     else:
-        cell.queue = None
-        cell.pool.append(queue)
-        cell.state = IDLE
+        if cell.state == DRIVEN:
+            return result  # pyright: ignore[reportUnknownVariableType]
+        ended(cell, result, None)
+    if job is not None and cell.held is None:
+        cell.hand = job  # for the worker, as in a turn
     return None
+
+
+@protected
+def _yields_first(mark: object, steps: Coroutine[Any, Any, Any]) -> Generator[Any, Any, None]:
+    """Yields *mark* before *steps* begins. If it is never to begin, nothing is left of it."""
+    try:
+        yield mark
+    except BaseException:
+        steps.close()
+        raise
+
+
+def _cross_over(cell: Cell) -> Queue | None:
+    """Crosses from one message to the next. Returns the queue to go on with; None if the turn is over, with the state set."""
+    cell.hand = None
+    if not cross(cell):
+        return None
+    if cell.queue is None:
+        cell.state = IDLE
+    return cell.queue
 
 
 @protected
@@ -126,7 +166,6 @@ def cross(cell: Cell) -> bool:
     """
     Looks at what was asked of the actor, between two messages. Returns whether its turn may go on; if not, the state is set.
     """
-    assert cell.held is None
     cell.attention = False
     ties = cell.ties
     if ties is None:
@@ -155,118 +194,16 @@ def cross(cell: Cell) -> bool:
     return True
 
 
-def _resolve(cell: Cell, message: object) -> Any:
-    """
-    The handler for a type that the table has not met; `open_envelope` for envelopes and for what is not handled.
-
-    Who waits for room gets the slot of *message* first: its handler could take it for a message to itself, for ever.
-    """
-    kind = type(message)
-    if cell.attention and not (isinstance(message, Envelope) and (message.withdrawn or not message.takes_slot)):
-        admit(cell)
-    if isinstance(message, Envelope):
-        cell.table[kind] = open_envelope
-        return open_envelope
-    return find_handler(cell, kind) or open_envelope
+# A handler that waits
 
 
 @protected
-def find_handler(cell: Cell, kind: type) -> Any:
-    """The handler for messages of exactly this class, as the actor is now."""
-    handler = cell.table.get(kind)
-    if handler is None:
-        ties = cell.ties
-        table = cell.handler_table
-        if ties is not None and ties.behaviours and table.vocabulary.admits(kind):
-            behaviour = ties.behaviours[-1]
-            handler = cell.table[kind] = lambda _instance, message: behaviour(message)
-        else:  # also what the runtime sends by itself, whatever the actor has become
-            handler = table.resolve(kind)
-    return handler
-
-
-# What is not a plain message
-
-
-def _special(cell: Cell, item: Any) -> object | None:
+def suspend(cell: Cell, trap: object) -> object | None:
     """
-    Handles an envelope, or a message that nothing handles, up to its end or its first wait. What the handler raises goes through.
-    Returns as `turn` does; the state is RUNNING if the turn goes on.
+    What is in `cell.held` waits: for a Pending, for its next turn, for a place among the suspended, or for trio.
+
+    Returns None when the worker may go on with other actors, else what to hand to trio: then it has to stay with this one.
     """
-    if isinstance(item, Ask):
-        if item.withdrawn:
-            cell.limit -= 1
-            cell.hand = None
-            return None
-        item.place = "hand"
-    elif isinstance(item, Delivery):
-        cell.limit -= 1
-        item.taken(cell)
-        if item.withdrawn:
-            cell.hand = None
-            return None
-    else:
-        _unhandled(cell, item)
-        return None
-    message: object = item.message
-    kind = type(message)
-    handler = cell.table.get(kind) or find_handler(cell, kind)
-    if handler is None:
-        if not isinstance(item, DeathNotice):
-            _unhandled(cell, item)
-            return None
-        handler = _on_terminated
-    result = handler(cell.instance, message)
-    if type(result) is not COROUTINE:
-        _finish(cell, result)
-        return None
-    cell.held = result.__await__()
-    return block(cell) if cell.dispatcher.is_full else _step(cell)
-
-
-def _on_terminated(instance: Any, terminated: Any) -> Any:
-    if instance._cell.overrides("on_terminated"):
-        return instance.on_terminated(terminated)
-    raise DeathPact(instance.context.path, str(terminated.ref), str(terminated.reason))
-
-
-def _unhandled(cell: Cell, item: Any) -> None:
-    cell.hand = None
-    message = item.message if isinstance(item, Delivery) else item
-    cell.dispatcher.dead_letter(cell, message, "unhandled")
-    if isinstance(item, Ask):
-        item.place = "over"
-        item.settle(error=Unhandled(cell.path, message_type(item), type(cell.instance).__name__))
-
-
-def _step(cell: Cell) -> object | None:
-    """One step of the coroutine in `cell.held`."""
-    assert cell.held is not None
-    try:
-        trap = cell.held.send(None)
-    except StopIteration as stop:
-        cell.held = None
-        _finish(cell, stop.value)
-        return None
-    except BaseException:
-        cell.held = None
-        raise
-    return _suspend(cell, trap)
-
-
-def _go_on(cell: Cell) -> object | None:
-    """Goes on with the handler that the runtime held, whatever it waited for."""
-    if cell.attention and is_doomed(cell) and (cell.pending is None or not cell.pending.done):  # what was settled is not taken back
-        return CUT
-    try:
-        return _step(cell)
-    except BaseException as error:  # noqa: BLE001  # supervision takes it
-        handler_failed(cell, error)
-        return None
-
-
-def _suspend(cell: Cell, trap: object) -> object | None:
-    """The handler waits: for a Pending, for its next turn, or for trio."""
     if trap is HOLD:
         pending = cell.pending
         assert pending is not None
@@ -279,6 +216,10 @@ def _suspend(cell: Cell, trap: object) -> object | None:
         cell.state = READY
         cell.dispatcher.make_ready(cell)
         return None
+    if trap is BLOCK:
+        cell.state = BLOCKED
+        cell.dispatcher.block(cell)
+        return None
     return trap
 
 
@@ -287,13 +228,6 @@ def is_doomed(cell: Cell) -> bool:
     """Whether what is suspended in the cell is to be cancelled: its actor failed from outside, or is out of time."""
     ties = cell.ties
     return ties is not None and (ties.failure is not None or (ties.ending is not None and ties.ending.killed))
-
-
-@protected
-def block(cell: Cell) -> None:
-    """Too many handlers are suspended: the coroutine in `cell.held` starts when one of them has ended."""
-    cell.state = BLOCKED
-    cell.dispatcher.block(cell)
 
 
 # How it ends
@@ -314,6 +248,8 @@ def ended(cell: Cell, value: Any, error: BaseException | None) -> None:
     else:
         cell.hand = None
         if cell.state == RUNNING:
+            if cell.ties is None:
+                cell.attention = False  # it was set for the reply, which is sent
             let_go(cell)
 
 
@@ -378,20 +314,3 @@ def _why_no_reply(cell: Cell, ask: Ask, cause: BaseException) -> AskError:
     failure = AskFailed(cell.path, message_type(ask), describe_cause(cause))
     failure.__cause__ = cause
     return failure
-
-
-def _run_job(cell: Cell) -> object | None:
-    ties = cell.tied()
-    job, ties.job = ties.job, None
-    assert job is not None
-    cell.hand = job
-    try:
-        result = job.call(*job.arguments)
-        if type(result) is not COROUTINE:
-            _finish(cell, result)
-            return None
-        cell.held = result.__await__()
-        return RUN_CANCELLED if job.cancelled else _step(cell)
-    except BaseException as error:  # noqa: BLE001  # the hook's failure is the procedure's to judge
-        handler_failed(cell, error)
-        return None
