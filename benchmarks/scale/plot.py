@@ -1,8 +1,8 @@
 """
 Draws the curves: `python benchmarks/scale/plot.py` makes of `curves.json` a PNG each in docs/images.
 
-It runs in an environment of its own, with matplotlib, which nothing else here needs. A point is the median of all measurements, and the band
-around a line is from the least to the most of them.
+It runs in an environment of its own, with matplotlib, which nothing else here needs. A point is the median of all measurements, and the
+band around a line is from the least to the most of them.
 """
 
 import io
