@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from processes import Versions
-from settings import BYTES, MARKS, ROWS, WEIGHED, Peer
+from settings import BYTES, MARKS, ROWS, Peer
 
 BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
 
@@ -64,7 +64,9 @@ def amount(multiple: float) -> str:
     """A multiple with the digits that mean something."""
     if multiple < 100:
         return f"{multiple:.1f}"
-    return f"{multiple:,.0f}" if multiple < 10_000 else f"{multiple / 1000:,.0f}k"
+    if multiple < 10_000:
+        return f"{multiple:,.0f}"
+    return f"{multiple / 1e3:.0f}k" if multiple < 1e6 else f"{multiple / 1e6:.1f}M"
 
 
 def duration(seconds: float) -> str:
@@ -101,7 +103,7 @@ def _figure(column: Column, row: str, footnotes: Footnotes) -> str:
     if cell is None or not cell.each:
         return f"failed {footnotes.number(cell.failure)}" if cell and cell.failure else "-"
     figure = bulk(median(cell.each)) if row == BYTES else f"x{amount(median(cell.multiples))}"
-    notes = [*filter(None, [cell.note, WEIGHED.get(column.peer.name) if row == BYTES else None])]
+    notes = [*filter(None, [column.peer.notes.get(row), cell.note])]
     letters = column.peer.row_marks.get(row, "")
     return " ".join([figure, *([letters] if letters else []), *(footnotes.number(note) for note in notes)])
 
@@ -144,7 +146,7 @@ def introduction(comparison: Comparison) -> str:
         f"Medians of {comparison.rounds} interleaved rounds, as multiples of a bare loop of CPython (deque.append, popleft, the call of a "
         "bound method), which is measured before and after each work in the same process; for the BEAM in CPython "
         f"{comparison.python} just before and after. Letters say what a peer does less of (lower case) or otherwise (upper case): those "
-        "of a heading hold for the column, those of a cell for the cell. Numbers are footnotes."
+        "of a heading hold for the column, those of a cell for the cell. Numbers are footnotes. A slow peer does fewer operations."
     )
 
 

@@ -140,17 +140,18 @@ def run_process(command: Sequence[str], works: Sequence[str], environment: Mappi
         ) as process:
             lines = _lines_of(process)
             failure: str | None = None
+            last_words = patience
             try:
                 versions = versions_from(_next_line(lines, patience))
                 for work in works:
                     rows.append(row_from(_next_line(lines, patience), work))  # noqa: PERF401  # those before a failure count
             except queue.Empty:
-                failure = f"nothing came for {patience:.0f} s"
+                failure, last_words = f"nothing came for {patience:.0f} s", 0.0
             except EOFError:
-                failure = "ended early"
+                failure, last_words = "ended early", GRACE_SECONDS
             except BadLine as wrong:
-                failure = str(wrong)
-            _end(process, GRACE_SECONDS if failure else patience)
+                failure, last_words = str(wrong), 0.0
+            _end(process, last_words)
         if failure == "ended early":
             failure = _last_line(errors) or f"ended with {process.returncode}"
     return Outcome(versions, rows, failure)

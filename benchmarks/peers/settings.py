@@ -45,6 +45,7 @@ MARKS: Final[Mapping[str, Mark]] = {
     "b": Mark("mailboxes have no bound: whoever sends faster than the other handles fills the memory", is_less=True),
     "d": Mark("a tell to a full mailbox is dropped, none waits", is_less=True),
     "s": Mark("no supervision: nothing restarts an actor that fails", is_less=True),
+    "p": Mark("no behaviour: a bare receive loop, without what OTP puts around it", is_less=True),
     "q": Mark("no mailbox: each call is a coroutine that waits for the actor's lock, an ask runs in the asker's own task", is_less=True),
     "i": Mark("nothing runs at the same time: handlers run in the thread and inside the call of whoever sends", is_less=True),
     "o": Mark("async methods of one actor run interleaved, so there is no order and no one-at-a-time", is_less=True),
@@ -89,6 +90,7 @@ class Peer:
         marks: What it does less or otherwise in every row, by the letters of `MARKS`.
         row_marks: The same for single rows.
         missing: By row: why there is no figure.
+        notes: By row: what else to know about a figure.
         language: What runs its program: python, erlang or elixir.
         python_min: The oldest Python that it runs on.
         arguments: What its program gets before the works.
@@ -102,6 +104,7 @@ class Peer:
     marks: str = ""
     row_marks: Mapping[str, str] = field(factory=dict[str, str])
     missing: Mapping[str, str] = field(factory=dict[str, str])
+    notes: Mapping[str, str] = field(factory=dict[str, str])
     language: str = "python"
     python_min: tuple[int, int] = (3, 11)
     arguments: Sequence[str] = ()
@@ -127,6 +130,7 @@ PEERS: Final = (
             "ask_handler_async": "the same as from outside: there is no actor around the handler",
             "restart": NO_RESTART,
         },
+        {"spawn_told": "50,000 of them"},
         needs_environment=False,
     ),
     Peer(
@@ -140,6 +144,7 @@ PEERS: Final = (
             "ask_handler_async": "the same as from outside: there is no actor around the handler",
             "restart": NO_RESTART,
         },
+        {"spawn_told": "30,000 of them", BYTES: "30,000 of them"},
         needs_environment=False,
     ),
     Peer(
@@ -153,6 +158,7 @@ PEERS: Final = (
             "tell_def": NO_WAITING,
             "restart": NO_RESTART,
         },
+        notes={"spawn_told": "2,000 threads", BYTES: "2,000 threads"},
     ),
     Peer(
         "everything-is-an-actor",
@@ -162,6 +168,7 @@ PEERS: Final = (
         "",
         LOOP,
         {**without(ASYNC_ONLY, *PLAIN_ROWS), **without(NO_NOWAIT, *TELL_NOWAITS)},
+        {"spawn_told": "20,000 of them", BYTES: "50,000 of them"},
         python_min=(3, 12),
     ),
     Peer(
@@ -172,6 +179,7 @@ PEERS: Final = (
         "dNZ",
         LOOP,
         {**without(ASYNC_ONLY, *PLAIN_ROWS), "tell_async": NO_WAITING},
+        {"spawn_told": "20,000 of them", BYTES: "30,000 of them"},
         python_min=(3, 12),
     ),
     Peer(
@@ -186,6 +194,7 @@ PEERS: Final = (
             "ping_pong_def": "a plain method cannot await a tell",
             "restart": NO_RESTART,
         },
+        {"spawn_told": "5,000 of them", BYTES: "10,000 of them"},
     ),
     Peer(
         "ray",
@@ -197,6 +206,11 @@ PEERS: Final = (
         {
             **without(NO_WAITING, *TELLS),
             **without("100 subscribers would be 100 processes", "publish_def", "publish_async"),
+        },
+        {
+            "spawn_told": "4 processes",
+            "restart": "the process dies; an exception in a method is no failure of the actor",
+            BYTES: "private memory of one of 4 processes",
         },
     ),
     Peer(
@@ -211,6 +225,7 @@ PEERS: Final = (
             **without("100 subscribers would be 100 processes", "publish_def", "publish_async"),
             "restart": "no restarts: a failing message is tried once more, and then goes back to its sender",
         },
+        notes={"spawn_told": "20 processes", BYTES: "private memory of one of 4 processes"},
         arguments=("multiprocTCPBase",),
     ),
     Peer(
@@ -225,6 +240,7 @@ PEERS: Final = (
             "tell_def": NO_WAITING,
             "restart": "no restarts: a failing message is tried once more, and then goes back to its sender",
         },
+        {"spawn_told": "1,000 of them", BYTES: "20,000 of them"},
         arguments=("simpleSystemBase",),
     ),
     Peer(
@@ -245,7 +261,7 @@ PEERS: Final = (
         "BEAM processes",
         "otp",
         "unbounded, the only kind",
-        "abV",
+        "bpV",
         missing={
             **without(LIKE_PLAIN, *ASYNC_ROWS),
             "tell_def": NO_WAITING,
@@ -265,15 +281,3 @@ PEERS: Final = (
         language="elixir",
     ),
 )
-
-WEIGHED: Final[Mapping[str, str]] = {
-    "trio-channel": "30,000 of them",
-    "pykka": "2,000 threads",
-    "everything-is-an-actor": "50,000 of them",
-    "casty": "30,000 of them",
-    "xoscar": "10,000 of them",
-    "ray": "private memory of one of 4 processes",
-    "thespian-processes": "private memory of one of 4 processes",
-    "thespian-simple": "20,000 of them",
-}
-"""How many idle actors were weighed, where it was not 100,000."""
