@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.complete
 PEERS := .venv-peers
+PLOTS := .venv-plots
 PEERS_PYTHON ?= $(PYTHON)
 
 # Neither the checkout nor a script's folder on sys.path: a room called mailbox must not hide the standard library's.
@@ -13,14 +14,17 @@ SAFELY := PYTHONSAFEPATH=1
 # where the first python on PATH does.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright
 
-.PHONY: help demo test bench savina savina-peers clean
+.PHONY: help demo test bench bench-scale bench-compare bench-peers savina savina-peers clean
 
 help:
-	@echo "make demo    runs the payments example"
-	@echo "make test    checks style and types, and runs every test, with coverage"
-	@echo "make bench   runs the benchmarks"
-	@echo "make savina  runs the 30 programs of the Savina actor benchmark suite"
-	@echo "make clean   removes what make and the tools made"
+	@echo "make demo                    runs the payments example"
+	@echo "make test                    checks style and types, and runs every test, with coverage"
+	@echo "make bench                   runs the benchmarks"
+	@echo "make bench-scale             draws what things cost as actors, mailboxes, subscribers and trees grow"
+	@echo "make bench-compare BASE=main says what became slower since another revision"
+	@echo "make bench-peers             compares trouper with other libraries and with the BEAM"
+	@echo "make savina                  runs the 30 programs of the Savina actor benchmark suite"
+	@echo "make clean                   removes what make and the tools made"
 
 demo: $(STAMP)
 	@echo "== examples/payments/main.py"
@@ -46,6 +50,26 @@ bench: $(STAMP)
 	@echo "== benchmarks/run.py"
 	@$(BIN)/python benchmarks/run.py
 
+# ARGS="--only tell_def" and the like.
+bench-compare: $(STAMP)
+	@$(BIN)/python benchmarks/compare.py "$(BASE)" $(ARGS)
+
+# What draws the plots has an environment of its own: nothing else needs it, and what is measured runs without it.
+bench-scale: $(STAMP) $(PLOTS)/.complete
+	@echo "== benchmarks/scale/run.py"
+	@$(BIN)/python benchmarks/scale/run.py $(ARGS)
+	@$(PLOTS)/bin/python benchmarks/scale/plot.py
+
+$(PLOTS)/.complete: benchmarks/scale/requirements.txt
+	@echo "== $(PLOTS): an environment of its own, from $<"
+	@$(PYTHON) -m venv --clear $(PLOTS)
+	@$(PLOTS)/bin/python -m pip install -qq --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Each library that trouper is compared with gets an environment of its own; Erlang and Elixir are used if they are on the machine.
+bench-peers: $(STAMP)
+	@PEERS_PYTHON="$(PEERS_PYTHON)" $(BIN)/python benchmarks/peers/run.py $(ARGS)
+
 savina: $(STAMP)
 	@echo "== benchmarks/savina/run.py"
 	@$(BIN)/python benchmarks/savina/run.py
@@ -61,7 +85,7 @@ $(PEERS)/.complete: benchmarks/savina/peers/requirements.txt
 	@touch $@
 
 clean:
-	rm -rf .venv $(PEERS) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	rm -rf .venv $(PEERS) .venv-bench-peers $(PLOTS) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is the last thing written, so that an environment that was cut off half-way is made anew.

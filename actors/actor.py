@@ -87,6 +87,9 @@ class Actor(Generic[M_contra]):
     __hooks__: ClassVar[frozenset[str]] = frozenset()
     """The names of the hooks that the class overrides: the runtime calls no others."""
 
+    __is_made_anew__: ClassVar[bool] = True
+    """Whether a call of the class makes a new instance, whatever happens: it has neither a `__new__` nor a metaclass of its own."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         """Reads the class's messages and handlers. Runs once more when attrs makes a slotted class anew; nothing is kept twice."""
         super().__init_subclass__(**options)
@@ -95,6 +98,7 @@ class Actor(Generic[M_contra]):
         marked = marked_methods(cls)
         receive: Handler | None = cls.receive if cls.receive is not base.receive else None
         cls.__hooks__ = frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(base, name))
+        cls.__is_made_anew__ = cls.__new__ is object.__new__ and type(cls) is type
         for name in cls.__hooks__:
             check_method(cls, name, inspect.getattr_static(cls, name), "a hook", *HOOKS[name])
         if receive is not None:

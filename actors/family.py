@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..supervision import ChildSpec, RestartWindow, Supervision
+from ..supervision import ChildSpec, RestartLimitReached, RestartWindow, Supervision
+from .cell import STARTING, UP, Cell
 
 if TYPE_CHECKING:
-    from .cell import Cell
     from .pending import Procedure
 
 DEFAULT_SUPERVISION: Final = Supervision()
+
+CAUSES_MAX: Final = 10
+"""Exceptions that are kept for the case that the parent gives up. Each holds on to the frames that it went through."""
 
 
 class Family:
@@ -33,6 +36,7 @@ class Family:
         "causes",
         "children",
         "history",
+        "judges",
         "numbers",
         "parent",
         "places",
@@ -41,6 +45,7 @@ class Family:
         "regroup",
         "regrouped",
         "regroups",
+        "renews",
         "significant",
         "window",
     )
@@ -49,9 +54,12 @@ class Family:
         policy = parent.spec.supervision or DEFAULT_SUPERVISION
         self.parent: Cell = parent
         self.policy: Supervision = policy
+        is_guardian = parent.parent is None or parent.parent.parent is None  # of a guardian a child that gave up is not restarted
+        self.judges: bool = is_guardian or bool(policy.directives)  # else a failed child is restarted, unless it is temporary
+        self.renews: bool = policy.strategy == "one_for_one" and policy.backoff is None  # a failed child, at once and alone
         self.window: RestartWindow = RestartWindow(policy.max_restarts, policy.within)
         self.history: deque[float] = deque()
-        self.causes: deque[BaseException] = deque(maxlen=policy.max_restarts + 1)
+        self.causes: deque[BaseException] = deque(maxlen=CAUSES_MAX)
         self.children: dict[str, Cell] = {}
         self.places: list[tuple[ChildSpec[Any], Cell | None]] = [(spec, None) for spec in parent.spec.children]
         self._index: dict[Cell, int] = {}
@@ -138,6 +146,20 @@ class Family:
             del self._index[cell]
             self._kept.remove(cell.name)
             self.places[index] = (cell.spec, None)
+
+    def count_restart(self, cause: BaseException) -> RestartLimitReached | None:
+        """Counts a restart because of *cause*. Returns with what the parent fails if that is one too many."""
+        parent = self.parent
+        if parent.phase not in (UP, STARTING):  # it is taken down: nothing is restarted
+            return None
+        self.causes.append(cause)
+        if self.window.admit(self.history, parent.dispatcher.alarms.clock()):
+            return None
+        policy = self.policy
+        causes = tuple(self.causes)[-len(self.history) :]  # those that still count
+        limit = RestartLimitReached(parent.path, policy.max_restarts, policy.within, causes)
+        limit.__cause__ = cause
+        return limit
 
     def start_count_again(self) -> None:
         """The parent has a new instance: its budget is new, as OTP's is."""

@@ -17,7 +17,7 @@ from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import Envelope, Fifo, Priority, PriorityQueue, message_type
 from ..registry import Address
-from ..supervision import ChildSpec, Directive
+from ..supervision import ChildSpec
 from . import supervising
 from .cell import CURRENT, DEAD, GONE, UP, Cell, Losses
 from .context import Context
@@ -155,11 +155,6 @@ class Runtime(Dispatcher):
         """Whether *cell* is one of the runtime's own supervisors, right under the root."""
         return cell.parent is self.root
 
-    def keeps_time(self, cell: Cell) -> bool:
-        """Whether somebody wants to know for how long the actor has been up."""
-        parent = cell.parent
-        return parent is not None and parent.spec.supervision is not None and parent.spec.supervision.backoff is not None
-
     @protected
     def forget(self, cell: Cell) -> None:
         """The actor is dead: no lookup finds it any more."""
@@ -211,11 +206,6 @@ class Runtime(Dispatcher):
         """Publishes a fact about an actor, if anybody wants it."""
         if self.stream.wants(kind):
             self.stream.publish(kind(cell.path, *details))
-
-    def log_failure(self, cell: Cell, error: BaseException, directive: Directive) -> None:
-        """A failure is said once, where it is decided."""
-        if self.failure_log.says_in_full(directive):
-            self.log.error("%s failed: %s", cell.path, directive, exc_info=error)
 
     def report_slow(self, cell: Cell, item: Any, seconds: float) -> None:
         """A handler or hook took longer than `slow_handler`. Of one that raised in its first step, the item is None."""

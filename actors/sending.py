@@ -78,6 +78,8 @@ def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
         dispatcher.in_place = outer
         ask = _in_hand(cell, message)
         handler_failed(cell, error)
+        if cell.state == RUNNING:
+            let_go(cell)
         return ask
     dispatcher.in_place = outer
     if cell.hand is not message or type(result) is COROUTINE:

@@ -6,14 +6,14 @@ What takes time is a `Procedure`. A leaf that nothing hangs on is renewed on the
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import trio
 from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Exit, StartFailed, describe_cause
 from .actor import Actor
-from .cell import CLOSED, GONE, HALTED, HALTING, IDLE, READY, STARTING, STOPPING, UP, Cell
+from .cell import CLOSED, GONE, HALTED, HALTING, IDLE, READY, RUNNING, STARTING, STOPPING, UP, Cell
 from .death import ActorStartEnded, die
 from .ending import Ending
 from .envelopes import Ask
@@ -24,24 +24,40 @@ from .life_facts import ActorRestarted, ActorStarted
 from .opening import open_ask
 from .pending import Pending, begin
 from .stopping import SHUTDOWN, begin_ending, drop_instance, tear_down
-from .table import Handler
+from .table import Handler, HandlerTable
+
+HOOKS_OF_A_RESTART: Final = frozenset(("on_restart", "on_start"))
+"""Hooks that a restart would have to wait for."""
 
 
 @protected
-def start(cell: Cell, *, awaited: bool = False) -> Pending | None:
+def start(cell: Cell, *, awaited: bool = False, in_turn: bool = False) -> Pending | None:
     """
     Makes an instance and brings it up. None: it is up. Else what is settled when it is, with the error if it is not.
 
     Args:
         awaited: Somebody waits for this start, and is told if it fails: then nothing is left of an actor that was never up.
             Else a failed start is one more failure of the actor, which keeps its mailbox.
+        in_turn: This is the actor's turn, which goes on with the new instance if that is up at once: the state is RUNNING then.
     """
     cell.phase = STARTING
     cell.state = CLOSED
     if cell.ties is not None:
         cell.ties.escaped = None
     try:
-        _attach(cell, _made(cell))
+        made: Any = _made(cell)
+        kind: Any = type(made)  # pyright: ignore[reportUnknownVariableType]
+        # To look at a slot that is empty costs as much as to make the instance: it is not looked at where it must be empty.
+        if kind is not cell.spec.factory or not getattr(kind, "__is_made_anew__", False):
+            _check(cell, made)
+        made._cell = cell  # pyright: ignore[reportPrivateUsage]
+        cell.instance = made
+        table: HandlerTable = kind.__table__
+        handlers: dict[type, Handler] = table.handlers
+        cell.table = handlers
+        cell.plain = table.plain
+        if Ask not in handlers:
+            handlers[Ask] = open_ask
     except BaseException as raised:  # noqa: BLE001  # the user's constructor: its failure is the failure to start
         failed = Pending(cell)
         error = raised if isinstance(raised, Exception) else HandlerCutOff(cell.path)
@@ -53,8 +69,13 @@ def start(cell: Cell, *, awaited: bool = False) -> Pending | None:
             die(cell, Exit("failed", error), announce=False)
         failed.settle(error=error)
         return failed
-    if not cell.overrides("on_start") and not cell.spec.children:
+    hooks: frozenset[str] = kind.__hooks__
+    if not cell.spec.children and "on_start" not in hooks:
         came_up(cell)
+        if in_turn:
+            cell.state = RUNNING
+        else:
+            let_go(cell)
         return None
     ties = cell.tied()
     started = ties.started = Pending(cell)
@@ -77,19 +98,11 @@ def _is_actor(made: object) -> TypeGuard[Actor[Any]]:
     return isinstance(made, Actor)
 
 
-def _attach(cell: Cell, made: object) -> None:
+def _check(cell: Cell, made: object) -> None:
     if not _is_actor(made):
         raise TypeError(f"The factory of {cell.path} made {made!r}, which is no Actor.")
     if getattr(made, "_cell", None) is not None:
         raise TypeError(f"The factory of {cell.path} returned an instance that is in use. It must make a new one at every call.")
-    made._cell = cell  # pyright: ignore[reportPrivateUsage]
-    cell.instance = made
-    table = cell.handler_table
-    handlers: dict[type, Handler] = table.handlers
-    if Ask not in handlers:
-        handlers[Ask] = open_ask
-    cell.table = handlers
-    cell.plain = table.plain
 
 
 async def _starting(cell: Cell) -> None:
@@ -109,6 +122,7 @@ async def _starting(cell: Cell) -> None:
         error, ties.failure = ties.failure, None
     if error is None and ties.ending is None:
         came_up(cell)
+        let_go(cell)
         started, ties.started = ties.started, None
         if started is not None:
             started.settle()
@@ -180,16 +194,19 @@ def start_failed(cell: Cell, error: BaseException) -> StartFailed:
 
 @protected
 def came_up(cell: Cell) -> None:
-    """It has started, and takes messages from now on."""
+    """It has started, and takes messages from now on; whether it is ready or goes on with its turn is the caller's matter."""
     cell.phase = UP
-    again = _was_up(cell)
-    if cell.dispatcher.keeps_time(cell):
-        cell.tied().since = cell.dispatcher.now()
-    let_go(cell)
-    if again:
-        cell.dispatcher.report(ActorRestarted, cell, cell.lost().restarts)
-    else:
-        cell.dispatcher.report(ActorStarted, cell)
+    dispatcher = cell.dispatcher
+    assert cell.parent is not None
+    supervision = cell.parent.spec.supervision
+    if supervision is not None and supervision.backoff is not None:  # somebody wants to know for how long it has been up
+        cell.tied().since = dispatcher.now()
+    losses = cell.losses
+    if losses is None or not losses.restarts:
+        if dispatcher.stream.wants(ActorStarted):
+            dispatcher.stream.publish(ActorStarted(cell.path))
+    elif dispatcher.stream.wants(ActorRestarted):
+        dispatcher.stream.publish(ActorRestarted(cell.path, losses.restarts))
 
 
 @protected
@@ -207,7 +224,7 @@ def let_go(cell: Cell) -> None:
 @protected
 def can_renew(cell: Cell) -> bool:
     """Whether a restart has nothing to wait for: no hook, no child, no task, no timer, no stash."""
-    if cell.spec.children or cell.overrides("on_start") or cell.overrides("on_restart"):
+    if cell.spec.children or not cell.instance.__hooks__.isdisjoint(HOOKS_OF_A_RESTART):
         return False
     ties = cell.ties
     if ties is None:
@@ -224,10 +241,11 @@ def can_renew(cell: Cell) -> bool:
 
 @protected
 def renew(cell: Cell, cause: BaseException) -> Pending | None:
-    """Puts a new instance in the place of the old one. None: it is up. Else the failed start."""
+    """Puts a new instance in the place of the old one, within its turn. None: it is up. Else the failed start."""
     if cell.ties is not None:
         drop_instance(cell, cause)
     cell.instance = None
     cell.context_object = None
-    cell.lost().restarts += 1
-    return start(cell)
+    losses = cell.losses or cell.lost()
+    losses.restarts += 1
+    return start(cell, in_turn=True)

@@ -11,14 +11,14 @@ from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Directive, Exit, RestartLimitReached, affected, directive_for, shuts_down
 from ..supervision import restarts_after as ends_in_restart
-from .cell import CLOSED, GONE, HALTED, HALTING, STARTING, STOPPING, UP, Cell
+from .cell import CLOSED, GONE, HALTED, HALTING, RUNNING, STARTING, STOPPING, UP, Cell
 from .death import ActorStartEnded, fail_deferred
 from .errors import RestartRequested
 from .family import Family
 from .life_facts import ActorFailed
 from .pending import Pending, begin
 from .regrouping import Regroup, begin_regroup, is_new
-from .starting import can_renew, let_go, renew
+from .starting import can_renew, renew
 from .stopping import SHUTDOWN, begin_ending, cut, death_of, end_those_that_start, request_stop
 
 
@@ -52,10 +52,13 @@ def fail_from_outside(cell: Cell, error: BaseException) -> None:
 
 @protected
 def failed(cell: Cell, error: BaseException) -> None:
-    """*cell* has failed and nothing runs in it: what becomes of it."""
+    """
+    *cell* has failed in its turn, which is RUNNING: what becomes of it. The state is still RUNNING if it goes on at once, be it
+    with a new instance.
+    """
     ties = cell.ties
-    ending = None if ties is None else ties.ending
-    if ending is not None:  # nothing restarts after a stop was asked, and a restart is under way anyway
+    if ties is not None and ties.ending is not None:  # nothing restarts after a stop was asked, and a restart is under way anyway
+        ending = ties.ending
         cell.dispatcher.report(ActorFailed, cell, error, "restart" if ending.restart else "stop")
         ending.error = error
         ending.drain = False
@@ -68,11 +71,42 @@ def failed(cell: Cell, error: BaseException) -> None:
         cell.tied().escaped = Exit("failed", error)
         cell.dispatcher.collapse(error)
         return
-    family = family_of(parent)
-    directive = _directive(cell, family, error)
-    cell.dispatcher.report(ActorFailed, cell, error, directive)
-    cell.dispatcher.log_failure(cell, error, directive)
-    _carry_out(cell, family, error, directive)
+    _decide(cell, parent, error)
+
+
+def _decide(cell: Cell, parent: Cell, error: BaseException) -> Directive:
+    """What becomes of a child that failed, said and done."""
+    family = family_of(parent) if parent.ties is None else parent.ties.family or family_of(parent)
+    passed_on = error
+    is_plain = parent.phase == UP and not family.judges and cell.spec.restart != "temporary"
+    directive: Directive = "restart" if is_plain else _directive(cell, family, error)
+    if directive == "restart":  # counted before it is said: what is said is what happens
+        limit = family.count_restart(error)
+        if limit is not None:
+            directive, passed_on = "escalate", limit
+    dispatcher = cell.dispatcher
+    if dispatcher.stream.wants(ActorFailed):
+        dispatcher.stream.publish(ActorFailed(cell.path, error, directive))
+    if dispatcher.failure_log.says_in_full(directive):
+        dispatcher.log.error("%s failed: %s", cell.path, directive, exc_info=error)
+    if directive == "resume":
+        cell.state = RUNNING
+        resume_children(cell)
+        return directive
+    if cell.ties is not None:
+        fail_deferred(cell, error)
+    if directive == "restart":
+        if is_plain and family.renews and cell.phase == UP and can_renew(cell):
+            not_up = renew(cell, error)
+            if not_up is not None:
+                begin(await_start(cell, family, not_up))
+        else:
+            _restart(cell, family, error, Exit("failed", error))
+    elif directive == "stop":
+        _end(cell, Exit("failed", error))
+    else:
+        _leave_to_parent(cell, family, Exit("failed", error), passed_on)
+    return directive
 
 
 def _directive(cell: Cell, family: Family, error: BaseException) -> Directive:
@@ -84,20 +118,6 @@ def _directive(cell: Cell, family: Family, error: BaseException) -> Directive:
     if directive == "restart" and family.parent.phase == STOPPING:
         return "stop"
     return directive
-
-
-def _carry_out(cell: Cell, family: Family, error: BaseException, directive: Directive) -> None:
-    if directive == "resume":
-        let_go(cell)
-        resume_children(cell)
-        return
-    fail_deferred(cell, error)
-    if directive == "stop":
-        _end(cell, Exit("failed", error))
-    elif directive == "escalate":
-        _leave_to_parent(cell, family, Exit("failed", error), error)
-    else:
-        _restart(cell, family, error, Exit("failed", error))
 
 
 def _end(cell: Cell, reason: Exit) -> None:
@@ -123,45 +143,37 @@ def _leave_to_parent(cell: Cell, family: Family, reason: Exit, passed_on: BaseEx
 
 
 def _restart(cell: Cell, family: Family, cause: BaseException, reason: Exit) -> None:
-    if family.parent.phase not in (STARTING, UP):  # which is taken down, and takes this one down when its turn comes
-        cell.state = CLOSED
-        cell.tied().escaped = reason
-        return
-    dispatcher = cell.dispatcher
-    now = dispatcher.now()
-    family.causes.append(cause)
-    if not family.window.admit(family.history, now):
-        policy = family.policy
-        limit = RestartLimitReached(family.parent.path, policy.max_restarts, policy.within, tuple(family.causes))
-        limit.__cause__ = cause
-        _leave_to_parent(cell, family, reason, limit)
-        return
-    delay = _delay(cell, family, now)
-    if family.policy.strategy == "one_for_one" and delay is None and reason.kind == "failed" and cell.phase == UP and can_renew(cell):
-        not_up = renew(cell, cause)
-        if not_up is None:
-            return
-        begin(await_start(cell, family, not_up))
-        return
+    """Takes a child, or its group, down and starts it again, in several steps. It is counted already."""
     cell.state = CLOSED
     cell.tied().escaped = reason
-    order = [cell]
-    if family.policy.strategy != "one_for_one":
-        order = [child for child in family.in_start_order() if family.is_reached(child) and not is_new(child)]
+    if family.parent.phase not in (STARTING, UP):  # which is taken down, and takes this one down when its turn comes
+        return
+    alone = family.policy.strategy == "one_for_one"
+    delay = _delay(cell, family)
+    order = [cell] if alone else [child for child in family.in_start_order() if family.is_reached(child) and not is_new(child)]
     targets = affected(family.policy.strategy, order, cell)
-    if family.regroup is not None and family.policy.strategy != "one_for_one":
+    if family.regroup is not None and not alone:
         family.regroup.abandon()  # what it had still to do is part of this one
         concerned = {*targets, *family.regrouped}
         targets = tuple(child for child in order if child in concerned)
-    alone = family.policy.strategy == "one_for_one"
     begin_regroup(family, Regroup(targets, cell, cause, reason, delay, alone), _restart_failed)
 
 
-def _delay(cell: Cell, family: Family, now: float) -> float | None:
+def _restart_if_allowed(cell: Cell, family: Family, cause: BaseException, ended: Exit) -> None:
+    """Restarts an actor that ended without a failure, which counts as one does."""
+    limit = family.count_restart(cause)
+    if limit is None:
+        _restart(cell, family, cause, ended)
+    else:
+        _leave_to_parent(cell, family, ended, limit)
+
+
+def _delay(cell: Cell, family: Family) -> float | None:
     backoff = family.policy.backoff
     if backoff is None:
         return 0.0 if cell.phase == HALTED else None  # others run before a restart that failed is tried again
     ties = cell.tied()
+    now = cell.dispatcher.now()
     quiet = now - ties.since if cell.phase == UP else 0.0
     ties.attempt = 0 if ties.attempt < 0 else backoff.next_attempt(ties.attempt, quiet, family.policy.within)
     return backoff.delay(ties.attempt, cell.dispatcher.random.random())
@@ -190,11 +202,7 @@ def restart_by_hand(cell: Cell) -> Pending:
 def _restart_failed(cell: Cell, family: Family, error: BaseException) -> Directive:
     """An attempt to start again has failed: it counts, and is decided by the same policy as any failure."""
     cell.state = CLOSED
-    directive = _directive(cell, family, error)
-    cell.dispatcher.report(ActorFailed, cell, error, directive)
-    cell.dispatcher.log_failure(cell, error, directive)
-    _carry_out(cell, family, error, directive)
-    return directive
+    return _decide(cell, family.parent, error)
 
 
 @protected
@@ -202,7 +210,7 @@ def stopped_itself(cell: Cell) -> None:
     """The actor asked to stop, and its handler has ended: a normal exit, after which a permanent one is started again."""
     family = None if cell.parent is None else family_of(cell.parent)
     if family is not None and ends_in_restart(Exit("normal"), cell.spec.restart):
-        _restart(cell, family, RestartRequested(cell.path, "stopped by itself and is permanent"), Exit("normal"))
+        _restart_if_allowed(cell, family, RestartRequested(cell.path, "stopped by itself and is permanent"), Exit("normal"))
     else:
         _end(cell, Exit("normal"))
 
@@ -220,7 +228,7 @@ def shut_down_by_child(parent: Cell) -> None:
     """A significant child has ended: the parent ends too, and its own restart type decides what follows."""
     family = None if parent.parent is None else family_of(parent.parent)
     if family is not None and not parent.dispatcher.is_guardian(parent) and ends_in_restart(SHUTDOWN, parent.spec.restart):
-        _restart(parent, family, RestartRequested(parent.path, "was shut down with its significant children"), SHUTDOWN)
+        _restart_if_allowed(parent, family, RestartRequested(parent.path, "was shut down with its significant children"), SHUTDOWN)
     else:
         _end(parent, SHUTDOWN)
 

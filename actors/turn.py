@@ -40,6 +40,8 @@ RUN_CANCELLED: Final = object()
 """For the worker: run the hook in `cell.held` from its start in a cancelled scope."""
 BLOCK: Final = object()
 """For the worker: the async handler in `cell.held` may not begin, since too many are suspended."""
+NOT_PLAIN: Final = (Ask, SetAside, Job)
+"""What may be in the hand and is no bare message."""
 NOTHING: Final[dict[type, Any]] = {}
 """A table that has no handler, looked at while senders wait: the miss lets them in, at no cost to a turn that nobody waits for."""
 
@@ -175,6 +177,8 @@ def cross(cell: Cell) -> bool:
     if ties.failure is not None:
         error, ties.failure = ties.failure, None
         failed(cell, error)
+        if cell.state == RUNNING:
+            let_go(cell)
         return False
     ending = ties.ending
     if ending is not None:
@@ -247,10 +251,10 @@ def ended(cell: Cell, value: Any, error: BaseException | None) -> None:
         handler_failed(cell, error)
     else:
         cell.hand = None
-        if cell.state == RUNNING:
-            if cell.ties is None:
-                cell.attention = False  # it was set for the reply, which is sent
-            let_go(cell)
+    if cell.state == RUNNING:
+        if cell.ties is None:
+            cell.attention = False  # it was set for the reply, which is sent
+        let_go(cell)
 
 
 def _finish(cell: Cell, value: Any) -> None:
@@ -273,17 +277,26 @@ def _finish(cell: Cell, value: Any) -> None:
 
 
 def handler_failed(cell: Cell, error: BaseException) -> None:
-    """The handler raised, or was cut off: its message is accounted for, and supervision decides."""
+    """
+    The handler raised, or was cut off: its message is accounted for, and supervision decides. The state is RUNNING if the turn may
+    go on, with another instance maybe.
+    """
     item, cell.hand = cell.hand, None
     cell.held = None
     ties = cell.ties
+    if ties is None and item is not None and isinstance(error, Exception) and not isinstance(item, NOT_PLAIN):
+        losses = cell.losses or cell.lost()
+        losses.failed += 1
+        failed(cell, error)
+        return
     outside = None if ties is None else ties.failure
-    if isinstance(error, trio.Cancelled):
-        cut_off = HandlerCutOff(cell.path)
-        cut_off.__cause__ = outside
-        error = cut_off
-    if not isinstance(error, Exception):
-        cell.dispatcher.interrupt(error)  # KeyboardInterrupt and its like are no failure of the actor: the system stops
+    if not isinstance(error, Exception):  # first: to look for a Cancelled costs as much as all the rest
+        if isinstance(error, trio.Cancelled):
+            cut_off = HandlerCutOff(cell.path)
+            cut_off.__cause__ = outside
+            error = cut_off
+        else:
+            cell.dispatcher.interrupt(error)  # KeyboardInterrupt and its like are no failure of the actor: the system stops
     if isinstance(item, Job):
         cell.state = CLOSED
         item.settle(error=error if isinstance(error, Exception) else HandlerCutOff(cell.path))

@@ -38,7 +38,7 @@ class RestartLimitReached(TrouperError):
         path: The supervisor's path.
         max_restarts: How many restarts it allows.
         within: In how many seconds.
-        causes: The exceptions that its children ended with, oldest first.
+        causes: The exceptions that its children ended with in that time, oldest first; of many, the last 10.
     """
 
     path: str

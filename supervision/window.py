@@ -44,9 +44,11 @@ class RestartWindow:
                 it forgets those that no longer count, and gains *now*, refused or not.
             now: Seconds, on a clock that never goes back.
         """
-        while history and now - history[0] > self.within:
-            history.popleft()
         history.append(now)
+        while now - history[0] > self.within:
+            history.popleft()
+        if len(history) <= self.max_restarts:
+            return True
         if len(history) > self.max_restarts + 1:  # refused before, asked again: the newest max_restarts + 1 decide
             history.popleft()
-        return len(history) <= self.max_restarts
+        return False

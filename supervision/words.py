@@ -33,7 +33,10 @@ def check_word(what: str, word: object, words: object) -> None:
 def one_of(words: object) -> Any:
     """An attrs validator that accepts the words of one Literal type."""
 
+    allowed: tuple[str, ...] = get_args(words)
+
     def validate(_instance: object, attribute: Any, value: Any) -> None:
-        check_word(attribute.name, value, words)
+        if not (isinstance(value, str) and value in allowed):
+            check_word(attribute.name, value, words)
 
     return validate
