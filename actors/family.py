@@ -77,10 +77,12 @@ class Family:
             return spec.name
         label = spec.label
         number = self.numbers.get(label, 0) + 1
-        while self.holder_of(f"{label}-{number}") is not None:
+        name = f"{label}-{number}"
+        while name in self.children or name in self._kept:
             number += 1
+            name = f"{label}-{number}"
         self.numbers[label] = number
-        return f"{label}-{number}"
+        return name
 
     def holder_of(self, name: str) -> str | None:
         """The path of whose name it is: a living child, or one of the spec that has ended and keeps its place."""

@@ -36,9 +36,14 @@ def new_child(parent: Cell, spec: ChildSpec[Any], verb: str) -> Cell:
         raise TypeError(f"{verb}() starts what a spec describes, such as actor(...) returns, not {spec!r}.")
     if parent.phase not in (UP, STARTING) or parent.limit < 0 or parent.instance is None:
         raise ActorGone(parent.path, verb)
-    family = family_of(parent)
-    name = family.free_name(spec)
-    if spec.name is not None:
+    ties = parent.ties
+    family = None if ties is None else ties.family
+    if family is None:
+        family = family_of(parent)
+    name = spec.name
+    if name is None:
+        name = family.free_name(spec)
+    else:
         holder = family.holder_of(name)
         if holder is not None:
             raise NameTaken(name, holder)

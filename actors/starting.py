@@ -74,6 +74,8 @@ def start(cell: Cell, *, awaited: bool = False, in_turn: bool = False) -> Pendin
         came_up(cell)
         if in_turn:
             cell.state = RUNNING
+        elif cell.ties is None and cell.queue is None:
+            cell.state = IDLE
         else:
             let_go(cell)
         return None
