@@ -1,6 +1,7 @@
 """What came of the peers: a table for a terminal, the same as Markdown between two markers of a page, and what the results' JSON gains."""
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -142,11 +143,12 @@ def grids(comparison: Comparison) -> tuple[list[list[str]], list[list[str]], lis
 
 def introduction(comparison: Comparison) -> str:
     """How to read the table."""
-    return (
+    return textwrap.fill(
         f"Medians of {comparison.rounds} interleaved rounds, as multiples of a bare loop of CPython (deque.append, popleft, the call of a "
         "bound method), which is measured before and after each work in the same process; for the BEAM in CPython "
         f"{comparison.python} just before and after. Letters say what a peer does less of (lower case) or otherwise (upper case): those "
-        "of a heading hold for the column, those of a cell for the cell. Numbers are footnotes. A slow peer does fewer operations."
+        "of a heading hold for the column, those of a cell for the cell. Numbers are footnotes. A slow peer does fewer operations.",
+        width=140,
     )
 
 

@@ -118,7 +118,13 @@ class Peer:
 LOOP = {"publish_def": "l", "publish_async": "l"}
 
 PEERS: Final = (
-    Peer("trouper", "trouper", "trouper", "bounded: 1,000 by default, a burst of 10,000 fits where one is told", needs_environment=False),
+    Peer(
+        "trouper",
+        "trouper",
+        "trouper_itself",
+        "bounded: 1,000 by default, a burst of 10,000 fits where one is told",
+        needs_environment=False,
+    ),
     Peer(
         "asyncio-queue",
         "asyncio.Queue",

@@ -1,4 +1,4 @@
-"""trouper itself: the works of benchmarks/works, run as a peer's are."""
+"""trouper: the works of benchmarks/works, run as a peer's are. The folder must not be called as the package, which it would hide."""
 
 from functools import partial
 
