@@ -154,7 +154,7 @@ class Cell:
         attention: Something is to be looked at between two messages: waiting senders, a stop, a failure from outside.
         hand: The message, ask, delivery or job in the hand of the handler.
         held: The driver of the handler while that is suspended, whoever keeps it; or of the hook that the next turn is to run.
-        limit: The mailbox's capacity plus the queued entries that take no slot.
+        limit: The mailbox's capacity plus the queued entries that take no slot, but for facts that others have in their queues too.
         pending: What the held handler waits for.
         pool: Where an empty queue comes from and goes back to.
     """
@@ -162,7 +162,7 @@ class Cell:
     # Invariant: state is READY iff the cell is on the ready queue, once.
     # Invariant: queue is None if state is IDLE or DEAD.
     # Invariant: waiting senders imply len(queue) >= limit, or a phase in which nothing is admitted.
-    # Invariant: limit == capacity + entries in queue that take no slot or are withdrawn, unless it refuses.
+    # Invariant: limit == capacity + entries in queue that take no slot or are withdrawn, shared facts aside, unless it refuses.
     __slots__ = (
         "accepted",
         "attention",

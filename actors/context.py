@@ -121,7 +121,10 @@ class Context:
         Raises:
             MutableFact: The fact could change after it was published.
         """
-        self._living("publish").dispatcher.stream.publish(fact)
+        cell = self._cell
+        if cell.phase == GONE:
+            raise ActorGone(cell.path, "publish")
+        cell.dispatcher.stream.publish(fact)
 
     @protected
     def subscribe(

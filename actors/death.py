@@ -15,6 +15,7 @@ from .door import wake_senders
 from .envelopes import Ask, Delivery
 from .errors import AskFailed, AskStopped
 from .life_facts import ActorStopped, DeadLetterReason
+from .sharing import SharedFact
 from .watching import end_watches, tell_of_death
 
 
@@ -116,6 +117,9 @@ def _bury(cell: Cell, item: Any, reason: DeadLetterReason) -> None:
             item.taken(cell)
             if not item.withdrawn:
                 cell.lost().withdrawn += 1
+            return
+        if isinstance(item, SharedFact):
+            cell.lost().withdrawn += 1
             return
         if item.withdrawn:
             return

@@ -20,9 +20,14 @@ from .errors import AskStopped
 
 @protected
 def has_room(cell: Cell) -> bool:
-    """Whether a user message would be queued now."""
+    """Whether a user message would be queued now. Shared facts are in nobody's way: where they seem to be, they are told apart."""
     queue = cell.queue
-    return cell.limit > 0 if queue is None else len(queue) < cell.limit
+    if queue is None:
+        return cell.limit > 0
+    if len(queue) < cell.limit:
+        return True
+    ties = cell.ties
+    return ties is not None and ties.subscribed and cell.dispatcher.stream.unshare(cell) and len(queue) < cell.limit
 
 
 @protected
@@ -33,7 +38,7 @@ def enqueue(cell: Cell, item: Any) -> None:
         dispatcher = cell.dispatcher
         if not dispatcher.is_awake and cell.state == IDLE:
             dispatcher.wake()  # first: it refuses other threads
-        queue = cell.pool.pop() if cell.pool else _new_queue(cell)
+        queue = cell.pool.pop() if cell.pool else new_queue(cell)
         queue.append(item)  # before anything is changed, since the key of a priority mailbox may raise
         cell.queue = queue
         if cell.state == IDLE:
@@ -44,7 +49,9 @@ def enqueue(cell: Cell, item: Any) -> None:
     cell.accepted += 1
 
 
-def _new_queue(cell: Cell) -> Any:
+@protected
+def new_queue(cell: Cell) -> Any:
+    """An empty queue for an actor that has none: one from its pool, or a new one."""
     pool = cell.pool
     if pool is cell.dispatcher.deques and not pool:
         queue: deque[Any] = deque()
@@ -61,7 +68,7 @@ def deliver(cell: Cell, delivery: Delivery, *, first: bool = False) -> bool:
         cell.dispatcher.wake()  # first: it refuses other threads
     queue = cell.queue
     if queue is None:
-        cell.queue = queue = _new_queue(cell)
+        cell.queue = queue = new_queue(cell)
     if first:
         queue.appendleft(delivery)
     else:
@@ -205,7 +212,7 @@ def unstash(cell: Cell) -> None:
         return
     queue = cell.queue
     if queue is None:
-        cell.queue = queue = _new_queue(cell)
+        cell.queue = queue = new_queue(cell)
     items = ties.stash.drain()
     for item in reversed(items):
         if isinstance(item, Ask):

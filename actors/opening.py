@@ -16,6 +16,8 @@ from .cell import Cell
 from .door import admit
 from .envelopes import Ask, DeathNotice, Delivery, SetAside
 from .errors import DeathPact, Unhandled
+from .sharing import SharedFact, opening_it
+from .table import TYPES_REMEMBERED_MAX
 
 NOTHING_IN_HAND: Final = SetAside(None)
 """In the hand of a turn whose item is accounted for already, without having been handled."""
@@ -33,7 +35,20 @@ def resolve(cell: Cell, message: object) -> Any:
         admit(cell)
     if not isinstance(message, Envelope):
         return find_handler(cell, kind) or _unhandled
+    if isinstance(message, SharedFact):
+        return cell.table.get(kind) or _opener(cell, message)
     opener = cell.table[kind] = open_ask if isinstance(message, Ask) else open_delivery
+    return opener
+
+
+def _opener(cell: Cell, shared: SharedFact) -> Any:
+    """What takes shared facts of the class of this one."""
+    handler = find_handler(cell, shared.kind)
+    if handler is None:
+        return _unhandled
+    opener = opening_it(handler)
+    if len(cell.table) < TYPES_REMEMBERED_MAX:
+        cell.table[type(shared)] = opener
     return opener
 
 

@@ -14,6 +14,7 @@ from .cell import EMPTY_PLAIN, Cell
 from .door import discard
 from .envelopes import Ask, Delivery, SetAside
 from .opening import open_ask
+from .sharing import SharedFact
 
 BEHAVIOURS_MAX: Final = 1000
 """How often an actor may become something else without unbecoming."""
@@ -31,6 +32,8 @@ def stash(cell: Cell) -> None:
     item = cell.hand_as_item()
     if item is None or isinstance(item, SetAside):
         raise LookupError(f"{cell.path} has no message in hand to stash: stash() is for handlers, once a message.")
+    if isinstance(item, SharedFact):
+        item = Delivery(item.message)
     ties = cell.tied()
     if ties.stash is None:
         limit = cell.spec.stash

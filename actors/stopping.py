@@ -57,6 +57,8 @@ def request_stop(cell: Cell, *, drain: bool = False, reason: Exit = SHUTDOWN) ->
             cell.attend()
         return
     cell.limit = REFUSES
+    if ties.subscribed:
+        cell.dispatcher.stream.forget(cell)
     wake_senders(cell)
     if cell.phase == HALTED:
         cell.dispatcher.supervising.skip_restart(cell)

@@ -30,8 +30,15 @@ class Stream(Protocol):
     def unsubscribe_actor(self, cell: Cell, fact_type: type[Any]) -> None:
         """Takes a class out of what an actor gets."""
 
+    def settle(self) -> None:
+        """Puts into the accounts of actors what they have accepted from the stream since the last time."""
+
+    def unshare(self, cell: Cell) -> bool:
+        """Gives each fact that waits for the actor in a shared envelope one of its own, that takes no slot. False: there was none."""
+        ...
+
     def forget(self, cell: Cell) -> None:
-        """The actor is dead."""
+        """The actor is dead, or takes nothing more."""
 
 
 class Silence:
@@ -51,6 +58,13 @@ class Silence:
 
     def unsubscribe_actor(self, cell: Cell, fact_type: type[Any]) -> None:
         """There is nothing to unsubscribe from."""
+
+    def settle(self) -> None:
+        """Nothing is accepted from it."""
+
+    def unshare(self, cell: Cell) -> bool:  # noqa: ARG002
+        """Nothing is shared."""
+        return False
 
     def forget(self, cell: Cell) -> None:
         """Nobody is known."""

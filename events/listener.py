@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, Self, TypeVar, final
 import trio
 from trio.lowlevel import enable_ki_protection as protected
 
+from ..actors.cell import Cell
 from ..actors.stream import OnFullFacts
 from .stream import EventStream
 from .subscription import Subscription
@@ -43,6 +44,7 @@ class Facts(Generic[T]):
         capacity: int,
     ) -> None:
         self.subscriptions: dict[type[Any], Subscription | None] = {}
+        self.sharing: Cell | None = None
         self.path: str = f"subscription-{next(_NUMBERS)}"
         self._stream = stream
         self._options = (fact_type, where, on_full, capacity)
@@ -97,6 +99,13 @@ class Facts(Generic[T]):
         """No more facts come: what waits is still given, then the iteration ends."""
         self._is_over = True
         self._wakeup.unpark_all()
+
+    def weigh(self, subscription: Subscription) -> None:
+        """It shares nothing: what waits is counted."""
+
+    def unshare(self) -> bool:
+        """It shares nothing."""
+        return False
 
     def take(self, subscription: Subscription, fact: Any) -> None:
         """Queues a fact."""

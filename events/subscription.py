@@ -8,7 +8,7 @@ commands never take each other's room.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, get_args
 
 import trio
@@ -17,8 +17,10 @@ from attrs import frozen
 from ..actors.cell import Cell
 from ..actors.door import deliver, withdraw_delivery
 from ..actors.envelopes import Delivery
+from ..actors.sharing import SharedFact
 from ..actors.stream import OnFullFacts
 from ..actors.supervising import fail_from_outside
+from ..mailbox import Fifo
 from .errors import SubscriptionFull
 
 
@@ -44,9 +46,19 @@ class Subscriber(Protocol):
     subscriptions: dict[type[Any], Subscription | None]
     """What was said for each class; None is a carve-out from a superclass."""
 
+    sharing: Cell | None
+    """The actor, if its queue may hold envelopes that others hold too."""
+
     @property
     def path(self) -> str:
         """Who it is, for errors and facts."""
+        ...
+
+    def weigh(self, subscription: Subscription) -> None:
+        """A fact is about to be offered: makes sure that all that wait are counted, if there may be as many as the subscription holds."""
+
+    def unshare(self) -> bool:
+        """Gives every shared fact that waits an envelope of its own. False: there was none."""
         ...
 
     def take(self, subscription: Subscription, fact: object) -> None:
@@ -69,7 +81,22 @@ class Listener(Subscriber, Protocol):
 class Subscription:
     """What one subscriber wants of one class of facts."""
 
-    __slots__ = ("began", "capacity", "dropped", "fact_type", "last_said", "on_full", "saying", "subscriber", "unsaid", "waiting", "where")
+    # Invariant: shared facts that wait for it imply shared_max > 0; the others are in waiting, in the order of arrival.
+    __slots__ = (
+        "began",
+        "capacity",
+        "cell",
+        "dropped",
+        "fact_type",
+        "last_said",
+        "on_full",
+        "saying",
+        "shared_max",
+        "subscriber",
+        "unsaid",
+        "waiting",
+        "where",
+    )
 
     def __init__(
         self, subscriber: Subscriber, fact_type: type[Any], where: Callable[[Any], bool] | None, on_full: OnFullFacts, capacity: int
@@ -77,8 +104,11 @@ class Subscription:
         if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"subscribe() takes a class of facts, not {fact_type!r}.")
         self.subscriber: Subscriber = subscriber
+        self.cell: Any = subscriber.sharing  # Any: no delivery looks whether it is None, where it is nothing is shared
         self.fact_type: type[Any] = fact_type
         self.set_options(where, on_full, capacity)
+        # A fact may be shared in a queue shorter than this, which holds fewer facts than the capacity.
+        self.shared_max: int = 0 if self.cell is None else self.capacity
         self.began: int = 0  # the number of the last fact before it
         self.waiting: deque[Any] = deque()
         self.dropped: int = 0
@@ -100,8 +130,13 @@ class Subscription:
         self.on_full: OnFullFacts = on_full
         self.capacity: int = 1 if on_full == "latest" else capacity
 
+    def is_plain(self) -> bool:
+        """Whether it takes every fact, for an actor that may share it with others."""
+        return self.where is None and self.cell is not None and self.cell.limit > 0
+
     def offer(self, fact: object) -> int:
         """Queues *fact*, or does what `on_full` says. Returns how many facts were dropped for it."""
+        self.subscriber.weigh(self)
         if len(self.waiting) < self.capacity:
             self.subscriber.take(self, fact)
             return 0
@@ -124,6 +159,14 @@ class Subscription:
         return self.where is None or bool(self.where(fact))
 
 
+def is_cut(said: Mapping[type[Any], Subscription | None], base: type, kind: type) -> bool:
+    """Whether facts of exactly this class are carved out of what is said for *base*."""
+    return any(
+        subscription is None and narrower is not base and issubclass(kind, narrower) and issubclass(narrower, base)
+        for narrower, subscription in said.items()
+    )
+
+
 class FactDelivery(Delivery):
     """A fact on its way to an actor."""
 
@@ -133,6 +176,10 @@ class FactDelivery(Delivery):
         self.withdrawn = False
         self.message = fact
         self.subscription: Subscription | None = subscription
+
+    def is_charged_to(self, subscription: Subscription) -> bool:
+        """Whether it takes a place in that subscription."""
+        return self.subscription is subscription and not self.withdrawn
 
     def taken(self, cell: Cell) -> None:  # noqa: ARG002
         """It makes room in its subscription, once."""
@@ -147,16 +194,63 @@ class FactDelivery(Delivery):
 class ActorSubscriber:
     """An actor that takes facts: they wait in its mailbox, in the order of arrival with its messages."""
 
-    __slots__ = ("cell", "subscriptions")
+    __slots__ = ("cell", "sharing", "subscriptions")
 
     def __init__(self, cell: Cell) -> None:
         self.cell: Cell = cell
+        self.sharing: Cell | None = cell if isinstance(cell.spec.mailbox, Fifo) else None
         self.subscriptions: dict[type[Any], Subscription | None] = {}
 
     @property
     def path(self) -> str:
         """The actor's path."""
         return self.cell.path
+
+    def weigh(self, subscription: Subscription) -> None:
+        """
+        Counts the shared facts of a subscription when the queue has become as long as its capacity. From then on it shares none,
+        until its queue is short again: half of what may wait, so that the looking through costs each entry a constant.
+        """
+        cell = subscription.cell
+        if cell is None or cell.queue is None:
+            return
+        length = len(cell.queue)
+        if subscription.shared_max:
+            if length >= subscription.capacity:
+                self.unshare(subscription)
+        elif length <= min(subscription.capacity, cell.spec.mailbox.capacity) // 2:
+            subscription.shared_max = subscription.capacity
+
+    def unshare(self, only: Subscription | None = None) -> bool:
+        """Gives every shared fact that waits, or those of one subscription, an envelope of its own. False: there was none."""
+        sharing = {said for said in self.subscriptions.values() if said is not None and said.shared_max and said is (only or said)}
+        for subscription in sharing:
+            subscription.shared_max = 0
+        queue = self.cell.queue
+        if not sharing or not isinstance(queue, deque):
+            return False
+        charged: dict[type, Subscription] = {}
+        for kind in set(map(type, queue)):
+            if issubclass(kind, SharedFact):
+                subscription = next(self.matching(kind.kind))
+                if subscription in sharing:
+                    charged[kind] = subscription
+        if not charged:
+            return False
+        items = [FactDelivery(item.message, charged[type(item)]) if type(item) in charged else item for item in queue]
+        self.cell.limit += sum(type(item) in charged for item in queue)
+        queue.clear()
+        queue.extend(items)
+        for subscription in set(charged.values()):
+            subscription.waiting = deque(item for item in items if isinstance(item, FactDelivery) and item.is_charged_to(subscription))
+        return True
+
+    def matching(self, kind: type) -> Iterator[Subscription]:
+        """Its subscriptions that a fact of exactly this class may come by, the most specific first."""
+        for base in kind.__mro__:
+            subscription = self.subscriptions.get(base)
+            if subscription is not None and not is_cut(self.subscriptions, base, kind):
+                yield subscription
 
     def take(self, subscription: Subscription, fact: object) -> None:
         """Queues the fact in the actor's mailbox, where it takes no slot."""

@@ -121,6 +121,7 @@ def _counts(cell: Cell) -> Counts:
 @protected
 def take_statistics(runtime: Runtime) -> Statistics:
     """Counts everything now."""
+    runtime.stream.settle()
     actors = {cell.path: _counts(cell) for cell in cells_of(runtime)}
     dead = runtime.dead_losses
     living = actors.values()

@@ -11,6 +11,7 @@ from attrs import astuple
 
 from trouper import System
 from trouper.actors.cell import BLOCKED, DEAD, DRIVEN, GONE, HELD, IDLE, READY, UP, Cell
+from trouper.actors.sharing import SharedFact
 from trouper.mailbox import Envelope
 from trouper.system.statistics import Counts, cells_of
 
@@ -20,6 +21,11 @@ Check = Callable[[System], None]
 def adds_up(counts: Counts) -> bool:
     """Promise 4: every accepted message ended in exactly one place, or waits."""
     return counts.accepted == counts.handled + counts.failed + counts.withdrawn + counts.dead_letters + counts.waiting
+
+
+def is_counted_beside(item: object) -> bool:
+    """Whether an entry of a queue raises its limit: it takes no slot, and is not in the queues of others too."""
+    return isinstance(item, Envelope) and not isinstance(item, SharedFact) and (item.withdrawn or not item.takes_slot)
 
 
 def _check_statistics(system: System) -> None:
@@ -52,7 +58,7 @@ def _check_invariants(system: System) -> None:
             assert not cell.pending.done, where
             assert cell.pending.cell is cell, where
         if cell.limit >= 0:
-            slotless = sum(1 for item in items if isinstance(item, Envelope) and (item.withdrawn or not item.takes_slot))
+            slotless = sum(1 for item in items if is_counted_beside(item))
             assert cell.limit == cell.spec.mailbox.capacity + slotless, (*where, cell.limit, slotless)
         if cell.ties is not None and cell.ties.waiters and cell.state != READY:
             assert len(items) >= cell.limit, (*where, len(items), cell.limit)
