@@ -136,7 +136,7 @@ def grids(comparison: Comparison) -> tuple[list[list[str]], list[list[str]], lis
     rated = [row for row in comparison.rows if row != BYTES]
     spreads = [headings, *([f"{ROWS[row]}", *(_spread(column, row) for column in run)] for row in rated)]
     terms = [["", "version", "mailboxes"], *([column.peer.title, _version(column), column.peer.mailbox] for column in comparison.columns)]
-    used = {letter for column in run for row in comparison.rows for letter in column.peer.marks_of(row)}
+    used = {letter for column in run for row in comparison.rows if row not in column.peer.missing for letter in column.peer.marks_of(row)}
     legend = [f"{letter}: {MARKS[letter].text}" for letter in MARKS if letter in used]
     return medians, spreads, terms, [*legend, *(f"[{number}] {text}" for number, text in enumerate(footnotes.texts, 1))]
 

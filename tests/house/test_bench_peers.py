@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "benchmarks" / "peers"
 sys.path.append(str(PEERS))
 COMPARING = importlib.import_module("comparing")
+ENVIRONMENTS = importlib.import_module("environments")
 PROCESSES = importlib.import_module("processes")
 SETTINGS = importlib.import_module("settings")
 
@@ -252,3 +253,23 @@ def test_every_peer_has_a_program_that_measures_the_rows_it_is_said_to_have(one:
     if one.needs_environment and one.language == "python":
         for line in (PEERS / one.folder / "requirements.txt").read_text(encoding="utf-8").splitlines():
             assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line), line
+
+
+@pytest.mark.parametrize(("name", "package"), [("otp", "erlang-base"), ("elixir-registry", "elixir")])
+def test_what_is_not_on_the_machine_is_said_with_how_to_install_it(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The comparison goes on without the BEAM."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ENVIRONMENTS.NotHere, match=f"apt-get install {package}"):
+        ENVIRONMENTS.command_of(peer(name), 1)
+
+
+def test_a_python_that_is_too_old_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The one that runs this serves if it is new enough; if there is none, the way to name one is said."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.delenv("PEERS_PYTHON", raising=False)
+    assert ENVIRONMENTS.find_python((3, 11)) == sys.executable
+    with pytest.raises(ENVIRONMENTS.NotHere, match=r"needs Python 3\.99 or newer.*PEERS_PYTHON"):
+        ENVIRONMENTS.find_python((3, 99))
