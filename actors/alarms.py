@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BUCKETS_MAX: Final = 64
 """Distinct ask timeouts that get a dict of their own."""
 
+ASKED_MAX: Final = 64
+"""Asks of one slice that are kept before the answered ones among them are let go."""
+
 PURGE_MIN: Final = 64
 """Cancelled entries that the heap keeps before it is looked through at all."""
 
@@ -63,7 +66,7 @@ class Alarms:
         self._order = 0
         self._cancelled = 0
         self._asks: dict[float, dict[Ask, float]] = {}
-        self.asked: list[Ask] = []  # by handlers that the runtime holds, in the present slice
+        self.asked: list[Ask] = []  # in the present slice
         self._until = math.inf
         self._scope = trio.CancelScope()
 
@@ -86,13 +89,23 @@ class Alarms:
         bucket = self._asks.get(timeout)
         if bucket is None:
             if len(self._asks) >= BUCKETS_MAX:
-                ask.alarm = self.at(when, ask.time_out)
+                ask.deadline = self.at(when, ask.time_out)
                 return
             bucket = self._asks[timeout] = {}
         bucket[ask] = when
-        ask.bucket = bucket
+        ask.deadline = bucket
         if when < self._until:
             self._wake_by(when)
+
+    def arm_later(self, ask: Ask, timeout: float) -> None:
+        """Times *ask* out if it is not answered by the end of the present slice. There must be one: the dispatcher is awake."""
+        ask.timeout = timeout
+        asked = self.asked
+        asked.append(ask)
+        if len(asked) > ASKED_MAX:
+            asked[:] = [ask for ask in asked if not ask.done]
+            if len(asked) > ASKED_MAX // 2:
+                self.arm_the_unanswered()
 
     def arm_the_unanswered(self) -> None:
         """A slice is over: asks of it that are not answered yet get their deadlines now. Most were answered."""

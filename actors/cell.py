@@ -291,7 +291,6 @@ class Cell:
 
     def resume(self) -> None:
         """What its held handler waited for is settled."""
-        assert self.state == HELD, self.state
         self.state = READY
         dispatcher = self.dispatcher
         dispatcher.ready.append(self)

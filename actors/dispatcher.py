@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from threading import current_thread, get_ident
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -42,6 +43,9 @@ POOLED_MAX: Final = 1024
 
 HOLDS_HANDLERS: Final = hasattr(trio.lowlevel.Task, "_cancel_status")
 """Whether a task tells which cancel scope it is in (private to trio). Without it no handler is held: all asks park a task."""
+
+IN_SOME_SCOPE: Final = SimpleNamespace(_cancel_status=object())
+"""Stands for the running task where that is unknown: it seems to be in a scope of its own."""
 
 CREDIT: Final = 64
 """Calls of tell and ask after which they look whether others should run."""
@@ -169,7 +173,7 @@ class Dispatcher:
 
     def may_hold(self) -> bool:
         """Whether the handler that runs right now may be suspended by the runtime: it is in no scope of its own."""
-        return HOLDS_HANDLERS and self._task._cancel_status is self._cancel_status
+        return self._task._cancel_status is self._cancel_status
 
     def end_slice_early(self) -> None:
         """Somebody outside waits for what has just happened: trio runs soon."""
@@ -248,7 +252,7 @@ class Dispatcher:
     async def _serve(self, me: Worker) -> None:
         """Runs turns and stays with handlers, until the scope is used up or the worker is not needed."""
         task: Any = me.task
-        status = getattr(task, "_cancel_status", None)
+        status = getattr(task, "_cancel_status", task)
         ready = self.ready
         clock = self.policy.clock
         slice_seconds = self.policy.slice_seconds
@@ -261,7 +265,7 @@ class Dispatcher:
                     return
                 await self._park(me)
                 me.has_baton = True
-            self._task = task
+            self._task = task if HOLDS_HANDLERS else IN_SOME_SCOPE
             self._cancel_status = status
             last = clock()
             self.slice_end = last + slice_seconds

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import trio
+
 from ..mailbox import Envelope, Lane
 from .errors import AskTimeout
 from .pending import Pending
 
 if TYPE_CHECKING:
-    import trio
-
     from .alarms import Alarm
     from .cell import Cell
-    from .pending import Procedure
 
 
 class Ask(Pending, Envelope):
@@ -28,7 +27,7 @@ class Ask(Pending, Envelope):
     whoever answers first. One that is given up while it waits is withdrawn: it is skipped when its turn comes.
     """
 
-    __slots__ = ("alarm", "asked", "asker", "bucket", "copies", "message", "place", "timeout", "withdrawn")
+    __slots__ = ("asked", "asker", "copies", "deadline", "message", "place", "timeout", "withdrawn")
 
     takes_slot: ClassVar[bool] = True
     lane: ClassVar[Lane] = "user"
@@ -37,43 +36,45 @@ class Ask(Pending, Envelope):
     # or "over".
     place: str
 
-    def __init__(self, message: Any, target: Cell, asker: Cell | None) -> None:
+    timeout: float
+    """Seconds; set with the deadline."""
+
+    def __init__(self, message: Any, target: Cell, asker: Cell | None, place: str = "door") -> None:
         self.done: bool = False  # the fields of Pending, without a call: there is an Ask for every question
         self.value: Any = None
         self.error: BaseException | None = None
         self.target: Cell | None = target
         self.asked: Cell = target
         self.cell: Cell | None = None
-        self.task: trio.lowlevel.Task | None = None
-        self.procedure: Procedure | None = None
+        self.task: trio.lowlevel.Task | None = None  # no procedure ever asks
         self.withdrawn: bool = False
         self.message: Any = message
         self.asker: Cell | None = asker
-        self.place = "door"
-        self.bucket: dict[Ask, float] | None = None
-        self.alarm: Alarm | None = None
-        self.timeout: float = 0.0
+        self.place = place
+        self.deadline: dict[Ask, float] | Alarm | None = None
         self.copies: dict[Forwarded, None] | None = None
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> bool:
         """Answers; an ask that was answered leaves no deadline behind."""
         if self.done:
             return False
-        bucket = self.bucket
-        if bucket is not None:
-            bucket.pop(self, None)
-            self.bucket = None
-        elif self.alarm is not None:
-            self.alarm.cancel()
-            self.alarm = None
-        cell = self.cell
-        if cell is None:
-            return Pending.settle(self, value, error)
+        deadline = self.deadline
+        if deadline is not None:
+            self.deadline = None
+            if isinstance(deadline, dict):
+                deadline.pop(self, None)
+            else:
+                deadline.cancel()
         self.done = True
         self.value = value
         self.error = error
-        self.cell = None
-        cell.resume()
+        cell = self.cell
+        if cell is not None:
+            self.cell = None
+            cell.resume()
+        elif self.task is not None:
+            task, self.task = self.task, None
+            trio.lowlevel.reschedule(task)
         return True
 
     def time_out(self) -> None:
@@ -106,7 +107,7 @@ class Forwarded(Ask):
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> bool:
         """Answers the original: a reply at once, an error only if no other copy can still reply."""
-        if not Pending.settle(self, value, error):
+        if not Ask.settle(self, value, error):
             return False
         copies = self.origin.copies
         assert copies is not None

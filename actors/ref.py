@@ -16,11 +16,10 @@ from trio.lowlevel import enable_ki_protection as protected
 
 from ..registry import Address
 from .cell import IDLE, READY
-from .circles import asking_cell
 from .door import enqueue, has_room, put_nowait
 from .envelopes import Ask
 from .resolving import resolve
-from .sending import answer, ask_in_place, check_timeout, post, tell_with_room
+from .sending import answer, ask_in_place, check_timeout, tell_with_room
 from .waiting import spend_credit
 
 if TYPE_CHECKING:
@@ -155,9 +154,8 @@ class ActorRef(Generic[M_contra]):
                 reply = contextvars.run(ask_in_place, cell, handler, message)
                 if type(reply) is not Ask:
                     return reply  # type: ignore[no-any-return]  # what the handler returned
-                reply.asker = asking_cell()
-                return await answer(reply, timeout)  # type: ignore[no-any-return]
-        return await answer(post(cell, message), timeout)  # type: ignore[no-any-return]
+                return await answer(cell, message, timeout, reply)  # type: ignore[no-any-return]
+        return await answer(cell, message, timeout)  # type: ignore[no-any-return]
 
     # What it is
 

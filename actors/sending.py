@@ -10,7 +10,7 @@ from typing import Any
 from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import message_type
-from .cell import BLOCKED, DEAD, IDLE, READY, RUNNING, Cell
+from .cell import BLOCKED, CURRENT, DEAD, IDLE, READY, RUNNING, Cell
 from .circles import asking_cell, refuse_circle
 from .door import enqueue, has_room, refuse
 from .envelopes import Ask, Sender, SetAside
@@ -124,12 +124,63 @@ def check_timeout(timeout: float) -> None:
 
 
 @protected
-def post(cell: Cell, message: Any) -> Ask:
+@coroutine
+def answer(cell: Cell, message: Any, timeout: float | None, posted: Ask | None = None) -> Generator[Any, Any, Any]:
+    """
+    Queues an ask, or has it wait for room, and waits for the reply. If the waiting is given up, the message is taken back.
+
+    Args:
+        posted: The ask, if it was made already.
+    """
+    dispatcher = cell.dispatcher
+    asker = CURRENT.get()
+    if asker is not None and (type(asker) is not Cell or asker.state != RUNNING):
+        asker = asking_cell()
+    if posted is not None:
+        ask = posted
+        ask.asker = asker
+    elif cell.state == IDLE and cell.pool:  # as in `tell`; who is idle waits for nobody
+        if not dispatcher.is_awake:
+            dispatcher.wake()
+        ask = Ask(message, cell, asker, "queue")
+        cell.queue = queue = cell.pool.pop()
+        queue.append(ask)
+        cell.accepted += 1
+        cell.state = READY
+        dispatcher.ready.append(cell)
+    else:
+        ask = _post(cell, message, asker)
+    try:
+        if timeout is None:
+            timeout = dispatcher.ask_timeout
+        if timeout != math.inf and not ask.done:
+            if dispatcher.is_awake:
+                dispatcher.alarms.arm_later(ask, timeout)
+            else:
+                dispatcher.alarms.arm(ask, timeout)
+        if asker is None or ask.done or asker.state != RUNNING or not asker.dispatcher.may_hold():
+            return (yield from waiting_for(ask))
+        asker.pending = ask
+        ask.cell = asker
+        yield HOLD  # as in `wait`, without a layer more
+        asker.pending = None
+        if ask.error is not None:
+            raise ask.error
+        return ask.value
+    except BaseException:
+        if asker is not None and asker.pending is ask:
+            asker.pending = ask.cell = None
+        if not ask.done:
+            ask.withdraw()
+            ask.settle()
+        raise
+
+
+def _post(cell: Cell, message: Any, asker: Cell | None) -> Ask:
     """Queues an ask, or has it wait for room. Raises AskStopped if nothing is taken any more, and Deadlock."""
     if cell.limit < 0:
         refuse(cell, message)
         raise AskStopped(cell.path, message_type(message))
-    asker = asking_cell()
     if asker is not None:
         refuse_circle(asker, cell)
     ask = Ask(message, cell, asker)
@@ -141,33 +192,3 @@ def post(cell: Cell, message: Any) -> Ask:
     else:
         _wait_at_the_door(cell, ask, asker)
     return ask
-
-
-@protected
-@coroutine
-def answer(ask: Ask, timeout: float | None) -> Generator[Any, Any, Any]:
-    """Waits for the reply to *ask*, and takes it back if the waiting is given up."""
-    dispatcher = ask.asked.dispatcher
-    if timeout is None:
-        timeout = dispatcher.ask_timeout
-    asker = ask.asker
-    try:
-        if asker is None or ask.done or asker.state != RUNNING or not asker.dispatcher.may_hold():
-            if timeout != math.inf and not ask.done:
-                dispatcher.alarms.arm(ask, timeout)
-            return (yield from waiting_for(ask))
-        if timeout != math.inf:
-            ask.timeout = timeout
-            asker.dispatcher.alarms.asked.append(ask)
-        asker.pending = ask
-        ask.cell = asker
-        yield HOLD  # as in `wait`, without a layer more
-        asker.pending = None
-        return ask.result()
-    except BaseException:
-        if asker is not None and asker.pending is ask:
-            asker.pending = ask.cell = None
-        if not ask.done:
-            ask.withdraw()
-            ask.settle()
-        raise

@@ -93,6 +93,7 @@ def drive() -> Driver:
                             if cell.state == DRIVEN:
                                 return result  # pyright: ignore[reportUnknownVariableType]
                             cell.held = None
+                            cell.attention = True
                 except BaseException as error:
                     if cell.state == DRIVEN or type(error) is GeneratorExit:
                         raise  # to the worker's scope, where trio takes its Cancelled out
@@ -105,6 +106,8 @@ def drive() -> Driver:
                         cell.handled += 1
                         continue
                     _finish(cell, result)
+                    if not cell.attention:
+                        continue
                 queue = _cross_over(cell)
                 if queue is None:
                     break
@@ -209,11 +212,12 @@ def suspend(cell: Cell, trap: object) -> object | None:
     Returns None when the worker may go on with other actors, else what to hand to trio: then it has to stay with this one.
     """
     if trap is HOLD:
-        pending = cell.pending
-        assert pending is not None
-        if cell.attention and is_doomed(cell):
-            pending.cell = None
-            return CUT
+        if cell.attention:
+            if is_doomed(cell):
+                assert cell.pending is not None
+                cell.pending.cell = None
+                return CUT
+            cell.attention = cell.ties is not None
         cell.state = HELD
         return None
     if trap is PAUSE:
@@ -252,8 +256,6 @@ def ended(cell: Cell, value: Any, error: BaseException | None) -> None:
     else:
         cell.hand = None
     if cell.state == RUNNING:
-        if cell.ties is None:
-            cell.attention = False  # it was set for the reply, which is sent
         let_go(cell)
 
 
@@ -267,6 +269,8 @@ def _finish(cell: Cell, value: Any) -> None:
             item.settle(value)
             if item.asker is None:
                 cell.dispatcher.end_slice_early()
+            if cell.ties is None:
+                cell.attention = False  # it was set for the reply
     elif isinstance(item, Job):
         cell.state = CLOSED
         item.settle(value)
