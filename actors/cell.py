@@ -44,8 +44,9 @@ DRIVEN: Final = 4  # its handler waits on trio, in a worker that stays with it
 BLOCKED: Final = 5  # its async handler may not start yet: too many are suspended
 CLOSED: Final = 6  # it starts, restarts or stops: messages wait
 DEAD: Final = 7
+ASKED: Final = 8  # its plain handler runs right now, on the stack of who asked it
 
-STATES: Final = ("idle", "ready", "running", "waiting", "waiting", "blocked", "closed", "dead")
+STATES: Final = ("idle", "ready", "running", "waiting", "waiting", "blocked", "closed", "dead", "running")
 
 # How far its life is. Finer than the state, and looked at only where lives change.
 STARTING: Final = 0
@@ -301,7 +302,7 @@ class Cell:
         """The message in the hand of the handler that calls this, as it was queued; None outside of a handler."""
         if self.phase != UP or CURRENT.get() is not self:
             return None
-        if self.dispatcher.in_place is self and not isinstance(self.hand, (Envelope, SetAside)):
+        if self.state == ASKED and not isinstance(self.hand, (Envelope, SetAside)):
             ask = Ask(self.hand, self, None)  # it was asked, though no envelope was needed so far
             ask.place = "hand"
             self.hand = ask

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import trio
 
-from .cell import CLOSED, CURRENT, DRIVEN, HALTED, HALTING, RUNNING, STARTING, STOPPING, Cell
+from .cell import ASKED, CLOSED, CURRENT, DRIVEN, HALTED, HALTING, RUNNING, STARTING, STOPPING, Cell
 from .envelopes import Ask
 from .errors import Deadlock
 
@@ -24,7 +24,7 @@ def asking_cell() -> Cell | None:
     cell = CURRENT.get()
     if not isinstance(cell, Cell):
         return None
-    if cell.state == RUNNING:
+    if cell.state in (RUNNING, ASKED):
         return cell
     if cell.state != DRIVEN or cell.worker is None:
         return None

@@ -100,7 +100,6 @@ class Dispatcher:
         "credit_max",
         "deques",
         "drivers",
-        "in_place",
         "is_awake",
         "is_full",
         "log",
@@ -128,7 +127,6 @@ class Dispatcher:
         self.is_awake: bool = False
         self.is_full: bool = False
         self.thread: int = get_ident()
-        self.in_place: Cell | None = None
         self.credit: int = CREDIT
         self.credit_max: int = CREDIT
         self.outside_slice_end: float = 0.0

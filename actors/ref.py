@@ -19,7 +19,7 @@ from .cell import IDLE, READY
 from .door import enqueue, has_room, put_nowait
 from .envelopes import Ask
 from .resolving import resolve
-from .sending import answer, ask_in_place, check_timeout, tell_with_room
+from .sending import StillToCome, answer, ask_in_place, check_timeout, tell_with_room
 from .waiting import spend_credit
 
 if TYPE_CHECKING:
@@ -145,17 +145,18 @@ class ActorRef(Generic[M_contra]):
         dispatcher.credit = credit = dispatcher.credit - 1
         if credit < 0:
             await spend_credit(dispatcher)
+        ask: Ask | None = None
         if cell.state == IDLE:
             handler = cell.plain.get(type(message))
             if handler is not None:
                 contextvars = cell.contextvars
                 if contextvars is None:
                     contextvars = dispatcher.contextvars_of(cell)
-                reply = contextvars.run(ask_in_place, cell, handler, message)
-                if type(reply) is not Ask:
-                    return reply  # type: ignore[no-any-return]  # what the handler returned
-                return await answer(cell, message, timeout, reply)  # type: ignore[no-any-return]
-        return await answer(cell, message, timeout)  # type: ignore[no-any-return]
+                try:
+                    return contextvars.run(ask_in_place, cell, handler, message)  # type: ignore[no-any-return]  # what it returned
+                except StillToCome as begun:
+                    ask = begun.ask
+        return await answer(cell, message, timeout, ask)  # type: ignore[no-any-return]
 
     # What it is
 

@@ -10,7 +10,7 @@ from typing import Any
 from trio.lowlevel import enable_ki_protection as protected
 
 from ..mailbox import message_type
-from .cell import BLOCKED, CURRENT, DEAD, IDLE, READY, RUNNING, Cell
+from .cell import ASKED, BLOCKED, CURRENT, DEAD, IDLE, READY, RUNNING, Cell
 from .circles import asking_cell, refuse_circle
 from .door import enqueue, has_room, refuse
 from .envelopes import Ask, Sender, SetAside
@@ -60,49 +60,60 @@ def _wait_at_the_door(cell: Cell, sender: Ask | Sender, asker: Cell | None) -> N
         cell.dispatcher.unblock(cell)
 
 
+class StillToCome(Exception):
+    """For the asker: its question was begun in place, and the reply is still to come."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask: Ask = ask
+
+
 @protected
 def ask_in_place(cell: Cell, handler: Handler, message: Any) -> Any:
     """
-    Runs a plain handler of an idle actor on the asker's stack. Returns the reply, or an `Ask` if that is still to come.
+    Runs a plain handler of an idle actor on the asker's stack. Returns the reply, or raises `StillToCome`.
 
     An ask is made an envelope only when it has to be: when it is deferred, stashed, or fails.
     """
-    dispatcher = cell.dispatcher
-    outer, dispatcher.in_place = dispatcher.in_place, cell
-    cell.state = RUNNING
+    cell.state = ASKED
     cell.accepted += 1
     cell.hand = message
     try:
         result = handler(cell.instance, message)
     except BaseException as error:  # noqa: BLE001  # supervision takes it
-        dispatcher.in_place = outer
         ask = _in_hand(cell, message)
+        cell.state = RUNNING
         handler_failed(cell, error)
         if cell.state == RUNNING:
             let_go(cell)
-        return ask
-    dispatcher.in_place = outer
-    if cell.hand is not message or type(result) is COROUTINE:
-        ask = _in_hand(cell, message)
-        if type(result) is COROUTINE:  # it is not plain after all
-            cell.held = alone(cell, lambda: result)
-            cell.state = READY
-            dispatcher.make_ready(cell)
-            return ask
-        cell.handled += not isinstance(cell.hand, SetAside)
-        cell.hand = None
-        let_go(cell)
-        if ask.place == "hand":
-            ask.place = "over"
-            ask.settle(result)
-        return ask
-    cell.hand = None
-    cell.handled += 1
-    if cell.queue is not None or cell.attention:
-        let_go(cell)
     else:
-        cell.state = IDLE
-    return result
+        if cell.hand is message and type(result) is not COROUTINE:
+            cell.hand = None
+            cell.handled += 1
+            if cell.queue is not None or cell.attention:
+                let_go(cell)
+            else:
+                cell.state = IDLE
+            return result
+        ask = _begun_in_place(cell, message, result)
+    raise StillToCome(ask)
+
+
+def _begun_in_place(cell: Cell, message: Any, result: Any) -> Ask:
+    """The handler returned, and the reply is not, or not simply, what it returned."""
+    ask = _in_hand(cell, message)
+    cell.state = RUNNING
+    if type(result) is COROUTINE:  # it is not plain after all
+        cell.held = alone(cell, lambda: result)
+        cell.state = READY
+        cell.dispatcher.make_ready(cell)
+        return ask
+    cell.handled += not isinstance(cell.hand, SetAside)
+    cell.hand = None
+    let_go(cell)
+    if ask.place == "hand":
+        ask.place = "over"
+        ask.settle(result)
+    return ask
 
 
 def _in_hand(cell: Cell, message: Any) -> Ask:
@@ -163,10 +174,6 @@ def answer(cell: Cell, message: Any, timeout: float | None, posted: Ask | None =
         asker.pending = ask
         ask.cell = asker
         yield HOLD  # as in `wait`, without a layer more
-        asker.pending = None
-        if ask.error is not None:
-            raise ask.error
-        return ask.value
     except BaseException:
         if asker is not None and asker.pending is ask:
             asker.pending = ask.cell = None
@@ -174,6 +181,10 @@ def answer(cell: Cell, message: Any, timeout: float | None, posted: Ask | None =
             ask.withdraw()
             ask.settle()
         raise
+    asker.pending = None
+    if ask.error is not None:
+        raise ask.error
+    return ask.value
 
 
 def _post(cell: Cell, message: Any, asker: Cell | None) -> Ask:

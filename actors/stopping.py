@@ -13,6 +13,7 @@ from trio.lowlevel import enable_ki_protection as protected
 
 from ..supervision import Directive, Exit
 from .cell import (
+    ASKED,
     BLOCKED,
     CLOSED,
     DRIVEN,
@@ -138,7 +139,7 @@ def cut(cell: Cell) -> None:
         cell.worker.cut()
     elif state in (HELD, BLOCKED) or (state == READY and cell.held is not None):
         cell.dispatcher.cut_held(cell)
-    elif state == RUNNING:
+    elif state in (RUNNING, ASKED):
         cell.attention = True
 
 
