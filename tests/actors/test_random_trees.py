@@ -245,7 +245,7 @@ async def test_when_the_failures_are_over_all_that_lives_is_up(
     """
     No actor is left between two lives, none was started twice at once, every call that waited came back, and the accounts add up.
     """
-    monkeypatch.setattr("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", True)  # a seed that fails once fails again
+    monkeypatch.setattr("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", True)  # a seed that fails is likely to fail again
     trio._core._run._r.seed(seed)  # pyright: ignore[reportPrivateUsage]
     weather = Weather(Random(seed))
     workers: list[ActorSpec[Do]] = []
