@@ -486,6 +486,7 @@ async def test_shared_facts_are_set_aside_fail_and_suspend_like_any_message(
     await trio.sleep(5)
     assert seen == [Command(), Happened(1), Happened(2), Happened(1), Happened(2)]
     actor_system.publish(Happened(-1))
+    await quiet()
     actor_system.publish(Bought(3))
     actor_system.publish(Bought(4))
     actor_system.publish(Bought(5))
@@ -496,6 +497,76 @@ async def test_shared_facts_are_set_aside_fail_and_suspend_like_any_message(
     assert counts.accepted == counts.handled + counts.failed + counts.withdrawn + counts.dead_letters + counts.waiting
     assert (counts.accepted, counts.failed, counts.dead_letters, counts.waiting) == (10, 1, 1, 0)
     assert [(letter.message, letter.reason) for letter in probe.messages] == [(Stolen(6), "unhandled")]
+
+
+@define(eq=False)
+class Keeper(Actor[Happened | Command]):
+    """Sets a fact aside, and takes it back when it wants no more."""
+
+    seen: list[Any]
+
+    def on_start(self) -> None:
+        self.context.subscribe(Happened)
+
+    @handles(Happened)
+    def happened(self, fact: Happened) -> None:
+        if self.seen:
+            self.seen.append(fact)
+        else:
+            self.context.stash()
+
+    @handles(Command)
+    def command(self, command: Command) -> None:
+        self.seen.append(command)
+        if command.number == 0:
+            self.context.unsubscribe(Happened)
+            self.context.unstash_all()
+            self.context.ref.tell_nowait(Command(1))
+            with pytest.raises(MailboxFull):
+                self.context.ref.tell_nowait(Command(2))
+
+
+async def test_a_fact_that_comes_back_from_the_stash_takes_no_slot(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
+    """Though it was shared, and its subscription is over: with a mailbox of one, one message gets in beside it."""
+    seen: list[Any] = []
+    ref = await actor_system.spawn(actor(Keeper, seen, stash=1, mailbox=1))
+    actor_system.publish(Happened(1))
+    await quiet()
+    ref.tell_nowait(Command())
+    await quiet()
+    assert seen == [Command(0), Happened(1), Command(1)]
+
+
+async def test_a_shared_fact_is_charged_past_a_carve_out_of_another_base(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
+    """To the most specific subscription that it could come by, as one that is not shared."""
+
+    class Money:
+        pass
+
+    @frozen
+    class Sale(Bought, Money):
+        pass
+
+    def subscribe(context: Context) -> None:
+        context.subscribe(Happened)
+        context.unsubscribe(Bought)
+        context.subscribe(Money, capacity=2, on_full="drop_newest")
+
+    seen: list[Any] = []
+
+    @define(eq=False)
+    class Till(Actor[Happened | Money]):
+        def on_start(self) -> None:
+            subscribe(self.context)
+
+        def receive(self, message: Any, /) -> None:
+            seen.append(message)
+
+    await actor_system.spawn(actor(Till))
+    for number in range(4):
+        actor_system.publish(Sale(number))
+    await quiet()
+    assert seen == [Sale(0), Sale(1)]
 
 
 async def test_set_aside_facts_are_withdrawn_at_a_stop_by_their_own_reason(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
