@@ -159,7 +159,7 @@ class System:
     @protected
     def publish(self, fact: object) -> None:
         """Tells the event stream that something happened. Raises MutableFact if the fact could change."""
-        self._stream.publish(fact)
+        self._runtime.stream.publish(fact)
 
     def subscribe(
         self,
