@@ -21,6 +21,7 @@ from trouper import (
     open_system,
     supervisor,
 )
+from trouper.supervision import Strategy
 
 Line: TypeAlias = tuple[str, int]
 
@@ -80,6 +81,21 @@ async def test_each_message_is_handled_by_the_instance_that_the_failures_before_
             counts = system.statistics().actors[system.ref(diary).path]
     assert lines == [("instance 1", 1), ("instance 2", 2), ("instance 2", 3), ("instance 4", 4), ("instance 5", 5)]
     assert (counts.handled, counts.failed, counts.waiting, len(instances)) == (5, 4, 0, 5)
+
+
+@pytest.mark.parametrize(("strategy", "instances"), [("one_for_one", [1, 2, 1]), ("rest_for_one", [1, 2, 2]), ("one_for_all", [2, 2, 2])])
+async def test_siblings_without_hooks_are_restarted_with_their_group_too(strategy: Strategy, instances: list[int]) -> None:
+    """That an actor has nothing to wait for makes its restart quicker, and no other: the strategy decides who is restarted."""
+    made: list[list[Diary]] = [[], [], []]
+    lines: list[Line] = []
+    diaries = [actor(Diary, lines, of_this) for of_this in made]
+    with trio.fail_after(5):
+        async with open_system(supervisor("top", diaries, strategy=strategy)) as system:
+            for message in (Crash(), Note(1)):
+                system.ref(diaries[1]).tell_nowait(message)
+            await wait_all_tasks_blocked()
+            assert [len(of_this) for of_this in made] == instances
+    assert lines == [("instance 2", 1)]
 
 
 async def test_a_failure_lets_waiting_senders_in() -> None:
