@@ -10,7 +10,7 @@ beside nothing, since a thread and a process take their time there too.
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Final
 
 import trio
@@ -198,10 +198,18 @@ def quantile(samples: Sequence[float], part: float) -> float:
 
 @frozen
 class Run:
-    """One run of a probe in one company: the samples in seconds, and what the company handled meanwhile, in messages a second."""
+    """
+    One run of a probe in one company.
+
+    Args:
+        samples: In seconds.
+        handled_a_second: What the company handled meanwhile, in messages.
+        processor: The part of one processor that this process had meanwhile; busy and less than nearly all of it: others were busy as well.
+    """
 
     samples: Sequence[float]
     handled_a_second: float
+    processor: float
 
 
 async def run_probe(probe: Probe, company: Company, samples: int) -> Run:
@@ -214,10 +222,10 @@ async def run_probe(probe: Probe, company: Company, samples: int) -> Run:
                 for hog, other in zip(hogs, reversed(hogs), strict=True):
                     await hog.tell(Begin(hog if company.tell_themselves else other))
                 await trio.sleep(TIMER_SECONDS)
-            began, before = perf_counter(), handled.messages
+            began, worked, before = perf_counter(), process_time(), handled.messages
             measured = await probe.run(samples)
             seconds = perf_counter() - began
-            run = Run(measured, (handled.messages - before) / seconds)
+            run = Run(measured, (handled.messages - before) / seconds, (process_time() - worked) / seconds)
             handled.is_over = True
     assert len(run.samples) == samples, (len(run.samples), samples)
     assert (run.handled_a_second > 0) == (company.factory is not None), run.handled_a_second
@@ -247,10 +255,11 @@ def starvation_table(starved: Sequence[Starved]) -> str:
     for one in starved:
         runs = one.runs[IDLE]
         lines += ["", f"{one.probe.does}: {one.probe.name}, medians of {len(runs)} runs of {len(runs[0].samples)} samples, in ms", ""]
-        lines.append(f"  {'beside':32}  {'p50':>7}  {'p99':>7}  {'max':>7}  {'they handle a second':>20}")
+        lines.append(f"  {'beside':32}  {'p50':>7}  {'p99':>7}  {'max':>7}  {'they handle a second':>20}  {'processor':>9}")
         for company, measured in one.runs.items():
             p50, p99 = (median(quantile(run.samples, part) for run in measured) * 1e3 for part in (0.5, 0.99))
             most = max(max(run.samples) for run in measured) * 1e3
             rate = f"{median(run.handled_a_second for run in measured):,.0f}" if company.factory else ""
-            lines.append(f"  {company.name:32}  {p50:7.2f}  {p99:7.2f}  {most:7.2f}  {rate:>20}".rstrip())
+            had = median(run.processor for run in measured)
+            lines.append(f"  {company.name:32}  {p50:7.2f}  {p99:7.2f}  {most:7.2f}  {rate:>20}  {had:9.0%}")
     return "\n".join(lines)
