@@ -14,6 +14,7 @@ from time import perf_counter, process_time
 from typing import Final
 
 import trio
+import trio.testing
 from attrs import define, frozen
 from works.counting import Note
 
@@ -227,6 +228,7 @@ async def run_probe(probe: Probe, company: Company, samples: int) -> Run:
             seconds = perf_counter() - began
             run = Run(measured, (handled.messages - before) / seconds, (process_time() - worked) / seconds)
             handled.is_over = True
+            await trio.testing.wait_all_tasks_blocked()  # what is still on its way is handled, and no dead letter
     assert len(run.samples) == samples, (len(run.samples), samples)
     assert (run.handled_a_second > 0) == (company.factory is not None), run.handled_a_second
     return run
