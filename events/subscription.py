@@ -232,9 +232,9 @@ class ActorSubscriber:
         charged: dict[type, Subscription] = {}
         for kind in set(map(type, queue)):
             if issubclass(kind, SharedFact):
-                subscription = next(self.matching(kind.kind))
-                if subscription in sharing:
-                    charged[kind] = subscription
+                said = next(self.matching(kind.kind), None)  # None: it stops, so the stream forgot it, and it has subscribed anew
+                if said in sharing:
+                    charged[kind] = said
         if not charged:
             return False
         items = [FactDelivery(item.message, charged[type(item)]) if type(item) in charged else item for item in queue]

@@ -623,3 +623,45 @@ async def test_more_classes_of_facts_than_a_table_remembers_are_handled_too(auto
         await quiet()
         assert [fact for fact in desk.seen if type(fact).__name__.startswith("Kind")] == facts * 2
         assert len(cell_of(ref).table) <= TYPES_REMEMBERED_MAX
+
+
+@define(eq=False)
+class Leaver(Actor[Happened | Command | Pause]):
+    """Subscribes to other facts while it is drained."""
+
+    desk: Desk
+
+    def on_start(self) -> None:
+        self.context.subscribe(Happened)
+
+    @handles(Pause)
+    async def pause(self, _pause: Pause) -> None:
+        await self.desk.go.wait()
+        for kind in (Bought, Incident):
+            self.context.unsubscribe(Happened)
+            self.context.subscribe(kind)
+
+    @handles(Happened)
+    def happened(self, fact: Happened) -> None:
+        self.desk.seen.append(fact)
+        self.context.ref.tell_nowait(Command())
+
+    @handles(Command)
+    def command(self, command: Command) -> None:
+        self.desk.seen.append(command)
+
+
+async def test_an_actor_that_subscribes_while_it_is_drained_harms_nobody(autojump_clock: MockClock, actor_system: ActorSystem) -> None:
+    """It takes nothing more, and what it had shared before is handled all the same; who tells it gets no error."""
+    desk = Desk()
+    ref = await actor_system.spawn(actor(Leaver, desk))
+    await ref.tell(Pause())
+    await quiet()
+    for number in range(3):
+        actor_system.publish(Happened(number))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(actor_system.stop, ref, drain=True))
+        await quiet()
+        desk.go.set()
+        ref.tell_nowait(Command())
+    assert desk.seen == [Happened(0), Happened(1), Happened(2)]
