@@ -121,7 +121,7 @@ class Dispatcher:
         self.ready: ReadyQueue = policy.new_ready_queue()
         self.share: range = range(policy.turn_max)  # a turn has so many messages
         self.drivers: list[Driver] = []  # that wait for work
-        self.deques: list[deque[Any]] = []
+        self.deques: deque[deque[Any]] = deque()
         self.alarms: Alarms = Alarms(trio.lowlevel.current_clock().current_time)
         self.log: logging.Logger = log
         self.is_awake: bool = False
@@ -377,7 +377,8 @@ class Dispatcher:
     async def _let_trio_run(self) -> None:
         if self._limiter.borrowed_tokens:
             time.sleep(THREADS_NAP_SECONDS)  # noqa: ASYNC251  # a thread that waits for the interpreter's lock would starve
-        del self.deques[POOLED_MAX:]
+        while len(self.deques) > POOLED_MAX:
+            self.deques.pop()
         if self.alarms.asked:
             self.alarms.arm_the_unanswered()
         await trio.lowlevel.checkpoint()

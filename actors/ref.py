@@ -68,7 +68,7 @@ class ActorRef(Generic[M_contra]):
         queue = cell.queue
         dispatcher = cell.dispatcher
         dispatcher.credit = credit = dispatcher.credit - 1
-        if credit < 0:
+        if not credit:
             await spend_credit(dispatcher)
             queue = cell.queue
         if queue is not None:
@@ -143,7 +143,7 @@ class ActorRef(Generic[M_contra]):
         cell = self._cell
         dispatcher = cell.dispatcher
         dispatcher.credit = credit = dispatcher.credit - 1
-        if credit < 0:
+        if not credit:
             await spend_credit(dispatcher)
         ask: Ask | None = None
         if cell.state == IDLE:

@@ -67,7 +67,7 @@ async def spawn(parent: Cell, spec: ChildSpec[Any]) -> Cell:
     """Starts *spec* under *parent*, and returns when it has started. Raises what `new_child` raises, and StartFailed."""
     dispatcher = parent.dispatcher
     dispatcher.credit -= 1
-    if dispatcher.credit < 0:
+    if not dispatcher.credit:
         await spend_credit(dispatcher)
     cell = new_child(parent, spec, "spawn")
     not_up = start(cell, awaited=True)

@@ -67,11 +67,13 @@ def drive() -> Driver:
     cell: Any = yield None
     while True:
         queue = cell.queue
+        table = cell.table
         if queue is None or cell.attention:
             queue = _cross_over(cell)
+            if cell.attention:
+                table = NOTHING
         if queue is not None:
             instance = cell.instance
-            table = NOTHING if cell.attention else cell.table
             for _ in cell.dispatcher.share:
                 if not queue:
                     cell.queue = None
