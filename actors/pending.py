@@ -62,6 +62,11 @@ class Pending:
             procedure.advance()
         return True
 
+    def leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        """The task that waited is cancelled: nobody waits any more."""
+        self.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
     def result(self) -> Any:
         """The value, or the error raised."""
         if self.error is not None:

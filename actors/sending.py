@@ -18,7 +18,7 @@ from .errors import AskStopped
 from .starting import let_go
 from .table import Handler
 from .turn import COROUTINE, alone, handler_failed
-from .waiting import HOLD, wait, waiting_for
+from .waiting import HOLD, parked, wait
 
 
 @protected
@@ -165,12 +165,14 @@ def answer(cell: Cell, message: Any, timeout: float | None, posted: Ask | None =
         if timeout is None:
             timeout = dispatcher.ask_timeout
         if timeout != math.inf and not ask.done:
-            if dispatcher.is_awake:
+            if asker is not None and dispatcher.is_awake:
                 dispatcher.alarms.arm_later(ask, timeout)
             else:
                 dispatcher.alarms.arm(ask, timeout)
-        if asker is None or ask.done or asker.state != RUNNING or not asker.dispatcher.may_hold():
-            return (yield from waiting_for(ask))
+        if ask.done:
+            return ask.result()
+        if asker is None or asker.state != RUNNING or not asker.dispatcher.may_hold():
+            return (yield from parked(ask, asker))
         asker.pending = ask
         ask.cell = asker
         yield HOLD  # as in `wait`, without a layer more

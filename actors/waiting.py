@@ -71,20 +71,25 @@ def waiting_for(pending: Pending) -> Generator[Any, Any, Any]:
             pending.cell = None
             cell.pending = None
         return pending.result()
-    asker = asking_cell() if pending.target is not None else None
+    return (yield from parked(pending, asking_cell() if pending.target is not None else None))
+
+
+@protected
+def parked(pending: Pending, asker: Cell | None) -> Generator[Any, Any, Any]:
+    """
+    Waits as `waiting_for` does, on a task of trio.
+
+    Args:
+        asker: Whose turn waits with it.
+    """
     if asker is not None:
         ties = asker.tied()
         if ties.edges is None:
             ties.edges = {}
         ties.edges[pending] = None
     pending.task = trio.lowlevel.current_task()
-
-    def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
-        pending.task = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
     try:
-        yield from trio.lowlevel.wait_task_rescheduled(abort).__await__()  # noqa: ASYNC105  # this is what an await does
+        yield from trio.lowlevel.wait_task_rescheduled(pending.leave).__await__()  # noqa: ASYNC105  # this is what an await does
     finally:
         if asker is not None and asker.ties is not None and asker.ties.edges is not None:
             asker.ties.edges.pop(pending, None)
