@@ -22,6 +22,9 @@ COLOURS = ("#0b6e99", "#d9730d", "#6f6f6f", "#448361", "#9065b0", "#c14c8a")
 PALETTE_SIZE = 48
 """Colours in a picture: lines and letters need no more, and the file is a third of the size."""
 
+MANY = 5
+"""So many lines have a tall legend, and need room for it."""
+
 
 def short(size: float, _position: object = None) -> str:
     """A number as it is said: 100, 10k, 1M."""
@@ -57,9 +60,9 @@ def draw_panel(axes: Any, heading: str, lines: list[str], curve: dict[str, Any])
     axes.xaxis.set_minor_formatter(NullFormatter())
     if highest > 12 * lowest:
         axes.set_yscale("log")
-        axes.set_ylim(lowest / 2, highest * 4)
+        axes.set_ylim(lowest / 2, highest * (4 if len(lines) < MANY else 60))
     else:
-        axes.set_ylim(0, highest * 1.45)
+        axes.set_ylim(0, highest * (1.45 if len(lines) < MANY else 1.8))
     axes.yaxis.set_major_formatter(FuncFormatter(times))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(curve["grows"])

@@ -14,6 +14,8 @@ from trouper import (
     ActorFailed,
     ActorRestarted,
     ActorStopped,
+    AskFailed,
+    Request,
     RestartLimitReached,
     StartFailed,
     actor,
@@ -110,6 +112,34 @@ async def test_a_failure_lets_waiting_senders_in() -> None:
                 nursery.start_soon(ref.tell, message)
             await wait_all_tasks_blocked()
     assert sorted(number for _, number in lines) == [1, 2, 3]
+
+
+async def test_an_idle_actor_that_fails_at_an_ask_takes_the_next_message() -> None:
+    """Also where the ask was run in place, on the stack of the one who asked: nothing is left of a turn that has ended."""
+
+    @frozen
+    class Question(Request[int]):
+        fails: bool
+
+    class Answering(Actor[Question]):
+        @handles(Question)
+        def answer(self, question: Question) -> int:
+            if question.fails:
+                raise Broken("question")
+            return 1
+
+    answering = actor(Answering)
+    with trio.fail_after(5):
+        async with open_system(supervisor("top", [answering], max_restarts=10)) as system:
+            for fails in (True, True, False, True):
+                if fails:
+                    with pytest.raises(AskFailed):
+                        await system.ref(answering).ask(Question(fails))
+                else:
+                    assert await system.ref(answering).ask(Question(fails)) == 1
+            system.ref(answering).tell_nowait(Question(fails=False))
+            await wait_all_tasks_blocked()
+            assert [node.state for node in system.tree() if node.path.endswith("Answering-1")] == ["idle"]
 
 
 async def test_an_actor_that_fails_on_and_on_lets_others_have_their_turns() -> None:
