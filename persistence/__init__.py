@@ -1,0 +1,31 @@
+"""What lasts: actors that come back from their events, and the journal that keeps these. Needs the extra `trouper[persistence]`."""
+
+from .codec import Codec as Codec
+from .codec import Encoded as Encoded
+from .errors import CorruptRecord as CorruptRecord
+from .errors import EffectWhileApplying as EffectWhileApplying
+from .errors import EventsOutOfOrder as EventsOutOfOrder
+from .errors import JournalClosed as JournalClosed
+from .errors import JournalCorrupt as JournalCorrupt
+from .errors import JournalError as JournalError
+from .errors import JournalFull as JournalFull
+from .errors import JournalLocked as JournalLocked
+from .errors import JournalReadOnly as JournalReadOnly
+from .errors import MissingExtra as MissingExtra
+from .errors import NewerSchema as NewerSchema
+from .errors import NewerVersion as NewerVersion
+from .errors import NoIdentity as NoIdentity
+from .errors import NoJournal as NoJournal
+from .errors import NotStorable as NotStorable
+from .errors import PersistMisused as PersistMisused
+from .errors import RecoveryFailed as RecoveryFailed
+from .errors import UnknownType as UnknownType
+from .errors import WriteConflict as WriteConflict
+from .in_memory import InMemoryJournal as InMemoryJournal
+from .journal import Entry as Entry
+from .journal import Journal as Journal
+from .journal import StoredEvent as StoredEvent
+from .journal import StoredSnapshot as StoredSnapshot
+from .opening import open_journal as open_journal
+from .sqlite_journal import SqliteJournal as SqliteJournal
+from .stored import stored as stored
