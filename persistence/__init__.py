@@ -1,5 +1,7 @@
 """What lasts: actors that come back from their events, and the journal that keeps these. Needs the extra `trouper[persistence]`."""
 
+from .applies import applies as applies
+from .applies import restores as restores
 from .codec import Codec as Codec
 from .codec import Encoded as Encoded
 from .errors import CorruptRecord as CorruptRecord
@@ -21,11 +23,14 @@ from .errors import PersistMisused as PersistMisused
 from .errors import RecoveryFailed as RecoveryFailed
 from .errors import UnknownType as UnknownType
 from .errors import WriteConflict as WriteConflict
+from .event_sourced import EventSourced as EventSourced
+from .event_sourced import Persisting as Persisting
 from .in_memory import InMemoryJournal as InMemoryJournal
 from .journal import Entry as Entry
 from .journal import Journal as Journal
 from .journal import StoredEvent as StoredEvent
 from .journal import StoredSnapshot as StoredSnapshot
 from .opening import open_journal as open_journal
+from .recording import SnapshotBroken as SnapshotBroken
 from .sqlite_journal import SqliteJournal as SqliteJournal
 from .stored import stored as stored
