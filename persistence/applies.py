@@ -25,6 +25,7 @@ Applied = Callable[[Any, Any], object]
 
 _APPLIES: Final = "__applies__"
 _RESTORES: Final = "__restores__"
+PROJECTS: Final = "__projects__"
 
 
 class Applies(Protocol[E]):
@@ -45,7 +46,7 @@ def applies(event_type: type[E], /) -> Applies[E]:
     Raises:
         TypeError: *event_type* is no class, or the method is none, is `async def`, or has a mark already.
     """
-    decorator: Applies[E] = _marker(_APPLIES, "applies", event_type)
+    decorator: Applies[E] = marker(_APPLIES, "applies", event_type)
     return decorator
 
 
@@ -59,11 +60,12 @@ def restores(state_type: type[E], /) -> Applies[E]:
     Raises:
         TypeError: As `applies`.
     """
-    decorator: Applies[E] = _marker(_RESTORES, "restores", state_type)
+    decorator: Applies[E] = marker(_RESTORES, "restores", state_type)
     return decorator
 
 
-def _marker(mark: str, word: str, taken: Any) -> Any:
+def marker(mark: str, word: str, taken: Any) -> Any:
+    """The decorator that leaves *mark* on a plain method. Raises TypeError if that is not for one, or *taken* is no class."""
     if not isinstance(taken, type):
         raise TypeError(f"@{word} takes a class, as in @{word}(Paid), not {taken!r}.")
 
@@ -108,6 +110,23 @@ def applied_events(actor_class: type, vocabulary: Vocabulary) -> dict[type, Appl
     return {event: method for event, method in found.items() if method is not None}
 
 
+def projected_facts(actor_class: type, vocabulary: Vocabulary) -> dict[type, Applied]:
+    """
+    For each class of facts the method that folds it into the read model.
+
+    Raises:
+        TypeError: A class of facts that nothing folds, a method for what is none of them, or two methods for one class.
+    """
+    marked = _marked(actor_class, PROJECTS, "fact", "model")
+    strangers = [fact for fact in marked if not vocabulary.touches(fact)]
+    missing = [fact for fact in vocabulary.members if marked.keys().isdisjoint(fact.__mro__)]
+    if strangers or missing:
+        names = " and ".join(map(spelled, strangers or missing))
+        wrong = "projects {0}, which is none of its facts" if strangers else "has no method marked @projects for {0}"
+        raise TypeError(f"{actor_class.__name__} {wrong.format(names)}: these are {vocabulary}.")
+    return marked
+
+
 def restored_state(actor_class: type) -> tuple[type, Applied] | None:
     """The class of an actor's snapshots and the method that takes one; None if it has none. Raises TypeError if it has two."""
     marked = _marked(actor_class, _RESTORES)
@@ -117,14 +136,14 @@ def restored_state(actor_class: type) -> tuple[type, Applied] | None:
     return next(iter(marked.items()), None)
 
 
-def _marked(actor_class: type, mark: str) -> dict[type, Applied]:
+def _marked(actor_class: type, mark: str, *parameters: str) -> dict[type, Any]:
     """The methods with this mark by what they take, base classes included; an override keeps the mark."""
     found: dict[type, tuple[str, Applied]] = {}
     for name, taken in dict(_marks(actor_class, mark)).items():
         if taken in found:
             raise TypeError(f"{actor_class.__name__} has two methods for {taken.__name__}: {found[taken][0]} and {name}. Remove one.")
         method = inspect.getattr_static(actor_class, name)
-        check_method(actor_class, name, method, f"for {taken.__name__}", "event")
+        check_method(actor_class, name, method, f"for {taken.__name__}", *(parameters or ("event",)))
         if not is_plain(method):
             raise TypeError(f"{actor_class.__name__}.{name}, for {taken.__name__}, must be a plain 'def': it only changes fields.")
         found[taken] = name, method

@@ -28,6 +28,10 @@ TABLES: Final = (
         identity TEXT NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,
         checksum INTEGER NOT NULL, at REAL NOT NULL,
         PRIMARY KEY (identity, sequence)) STRICT, WITHOUT ROWID""",
+    # AUTOINCREMENT: an offset is never given twice, also when the facts at the end are forgotten.
+    """CREATE TABLE facts (
+        fact_offset INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL,
+        payload BLOB NOT NULL, checksum INTEGER NOT NULL, at REAL NOT NULL) STRICT""",
 )
 
 Connect: TypeAlias = Callable[[str, float], sqlite3.Connection]

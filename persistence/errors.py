@@ -287,6 +287,50 @@ class EventsOutOfOrder(TrouperError):
 
 
 @define(eq=False)
+class FactsForgotten(TrouperError):
+    """
+    A follower of the log asked for a fact that was deleted from its beginning.
+
+    Args:
+        journal: Which journal.
+        offset: The fact that was to come next.
+        earliest: The first one that is still there.
+    """
+
+    journal: str
+    offset: int
+    earliest: int
+
+    def __str__(self) -> str:
+        return (
+            f"Fact {self.offset} of {self.journal} was deleted: the log begins with {self.earliest}. Who follows it has missed facts. "
+            "Rebuild what is made from them from other data, then follow from there; or keep more: forget_facts(keep=...)."
+        )
+
+
+@define(eq=False)
+class PoisonedFact(TrouperError):
+    """
+    A projection could not fold a fact into its read model. From the cause. What came before it is in the model, and nothing of it is.
+
+    Args:
+        projection: The path of the projection.
+        offset: The fact's number in the log.
+        why: What went wrong.
+    """
+
+    projection: str
+    offset: int
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.projection} cannot fold fact {self.offset} into its read model: {self.why}. The model ends right before it. "
+            "Correct the method, and the projection goes on from there when it is started again."
+        )
+
+
+@define(eq=False)
 class EffectWhileApplying(TrouperError, RuntimeError):
     """
     A method marked with `@applies` reached for the actor's context. Such a method runs again at every recovery.

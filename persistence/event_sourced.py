@@ -9,7 +9,7 @@ something that will not be forgotten.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final, overload
 
 from ..actors.actor import Actor
@@ -137,19 +137,27 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
     # What it does
 
     @overload
-    def persist(self, event: P, /) -> Persisting[E_contra, P]: ...
+    def persist(self, event: P, /, *, publish: Sequence[object] = ()) -> Persisting[E_contra, P]: ...
     @overload
-    def persist(self, event: E_contra, second: E_contra, /, *more: E_contra) -> Persisting[object, None]: ...
+    def persist(
+        self, event: E_contra, second: E_contra, /, *more: E_contra, publish: Sequence[object] = ()
+    ) -> Persisting[object, None]: ...
     @final
-    def persist(self, event: Any, /, *more: Any) -> Persisting[Any, Any]:
+    def persist(self, event: Any, /, *more: Any, publish: Sequence[object] = ()) -> Persisting[Any, Any]:
         """
         Writes what happened, applies it, and then returns: ``return await self.persist(Paid(...))``.
 
         Guarantees:
             * When it returns, all events are on the disk and applied, in their order.
+            * What is in *publish* is written with the events, into the log of facts, and published when they are applied.
             * When it raises, none is applied, and the actor fails; unless it raised before anything was written, by `NotStorable` or
                 `PersistMisused`.
             * Cancelled, nothing was written. If it is too late for that it returns, and the next checkpoint is cancelled.
+
+        Args:
+            event: What happened.
+            more: What else happened at the same moment.
+            publish: Facts to be announced, to whoever subscribes now, and with their offsets to whoever follows the log, also later.
 
         Returns:
             The event, if there is one; nothing, if there are several.
@@ -160,7 +168,7 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
             NotStorable: It is no event of this class, or holds what JSON cannot.
             PersistMisused: Called outside of a turn of the actor, or by two of its tasks at once.
         """
-        return Persisting(self._persist((event, *more)))
+        return Persisting(self._persist((event, *more), tuple(publish)))
 
     async def save_snapshot(self) -> None:
         """
@@ -196,12 +204,12 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
         if result is not None:
             await result
 
-    async def _persist(self, events: tuple[Any, ...]) -> Any:
+    async def _persist(self, events: tuple[Any, ...], facts: tuple[object, ...]) -> Any:
         try:
             recording = self._recording
         except AttributeError:
             raise PersistMisused(type(self).__name__, "before it was started") from None
-        await recording.write(events)
+        await recording.write(events, facts)
         every = self.snapshot_every
         if every and recording.sequence - recording.snapshot_sequence >= every:
             self._save_soon(recording)

@@ -26,6 +26,17 @@ class StoredEvent(NamedTuple):
     at: float
 
 
+class StoredFact(NamedTuple):
+    """One durable fact as it was written. *identity* is whose event caused it."""
+
+    offset: int
+    identity: str
+    type_name: str
+    version: int
+    payload: bytes
+    at: float
+
+
 class StoredSnapshot(NamedTuple):
     """The state of an actor after event *sequence*. One that is not *whole* is not what was written."""
 
@@ -46,12 +57,14 @@ class Entry:
         after: The number of the last event that the writer knows; the first of these gets the next one. From 0.
         events: At least one.
         writer: Who writes, for the text of the error that its rival gets.
+        facts: What is written with them into the log of facts.
     """
 
     identity: str
     after: int = field(validator=validators.ge(0))
     events: tuple[Encoded, ...] = field(validator=validators.min_len(1))
     writer: str
+    facts: tuple[Encoded, ...] = ()
 
 
 class Journal(Protocol):
@@ -63,6 +76,7 @@ class Journal(Protocol):
             will. When it raises another `JournalError` all or none will, and who wrote finds out by reading.
         * Cancelled, `append` has written nothing. If it is too late for that, it is not cancelled and returns.
         * Of each identity, each sequence number is taken once.
+        * Facts have offsets from 1, in the order in which their entries were written, without a gap.
     """
 
     @property
@@ -70,9 +84,9 @@ class Journal(Protocol):
         """Which journal, for the text of errors."""
         ...
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry) -> int:
         """
-        Writes the events of an entry.
+        Writes the events and the facts of an entry. Returns the offset of the first fact; 0 if it has none.
 
         Raises:
             WriteConflict: Somebody else has written an event of one of these numbers.
@@ -96,4 +110,31 @@ class Journal(Protocol):
 
     async def snapshots(self, identity: str) -> Sequence[StoredSnapshot]:
         """The snapshots of *identity*, the latest first. Raises JournalError."""
+        ...
+
+    async def facts(self, from_offset: int, limit: int) -> Sequence[StoredFact]:
+        """
+        The facts with offsets of *from_offset* and above, in order, the first *limit* of them.
+
+        Raises:
+            CorruptRecord: One is not what was written.
+            JournalError: It failed.
+        """
+        ...
+
+    async def last_offset(self) -> int:
+        """The offset of the last fact that was ever written; 0 if there was none. Raises JournalError."""
+        ...
+
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
+        """
+        Deletes facts from the beginning of the log. Events stay. Returns how many were deleted.
+
+        Args:
+            older_than: Those written more seconds ago than this.
+            keep: All but so many of the latest.
+
+        Raises:
+            JournalError: It failed.
+        """
         ...

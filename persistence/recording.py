@@ -19,6 +19,7 @@ from ..errors import TrouperError
 from .applies import Applied
 from .codec import Codec, Encoded
 from .errors import CorruptRecord, EventsOutOfOrder, JournalError, PersistMisused, RecoveryFailed, WriteConflict
+from .fact_log import log_of
 from .journal import Entry, Journal, StoredSnapshot
 
 READ_AT_ONCE: Final = 500
@@ -160,9 +161,9 @@ class Recording:
                     object.__setattr__(self.actor, name, getattr(fresh, name))
         self.sequence = self.snapshot_sequence = 0
 
-    async def write(self, events: tuple[object, ...]) -> None:
+    async def write(self, events: tuple[object, ...], facts: tuple[object, ...]) -> None:
         """
-        Has events written together, and applies them when they are on the disk.
+        Has events and facts written together, applies the events when they are on the disk, and then publishes the facts.
 
         Raises:
             NotStorable: One cannot be stored. Nothing was written.
@@ -176,15 +177,19 @@ class Recording:
         if self._broken is not None:
             raise self._broken
         encode = self.repertoire.events.encode
-        entry = Entry(self.identity, self.sequence, tuple([encode(event) for event in events]), self.writer)
+        log = log_of(self.journal) if facts else None
+        written = () if log is None else log.encode(facts)
+        entry = Entry(self.identity, self.sequence, tuple([encode(event) for event in events]), self.writer, written)
         self._is_writing = True
         try:
-            await self.journal.append(entry)
+            offset = await self.journal.append(entry)
         except (JournalError, WriteConflict) as error:
             self._fail(error)
             raise
         finally:
             self._is_writing = False
+        if log is not None:
+            log.arrived(offset, facts)
         self.is_applying = True
         try:
             for event in events:
@@ -195,6 +200,8 @@ class Recording:
         finally:
             self.is_applying = False
         self.sequence += len(events)
+        for fact in facts:
+            self.cell.dispatcher.stream.publish(fact)
 
     def state(self, snapshot: object) -> Encoded:
         """A snapshot as it is stored. Raises NotStorable."""

@@ -21,13 +21,17 @@ from .codec import Encoded
 from .database import Connect, Database, checksum, connect, journal_error
 from .errors import CorruptRecord, JournalError
 from .in_memory import SNAPSHOTS_KEPT
-from .journal import Entry, StoredEvent, StoredSnapshot
-from .sqlite_writer import SqliteWriter, Work
+from .journal import Entry, StoredEvent, StoredFact, StoredSnapshot
+from .sqlite_writer import SqliteWriter, Work, last_offset
 from .work_thread import Outcome, WorkThread
 
 SELECT_EVENTS: Final = (
     "SELECT sequence, type, version, payload, writer, at, checksum FROM events "
     "WHERE identity = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+)
+
+SELECT_FACTS: Final = (
+    "SELECT fact_offset, identity, type, version, payload, at, checksum FROM facts WHERE fact_offset >= ? ORDER BY fact_offset LIMIT ?"
 )
 
 Query = Callable[[sqlite3.Connection], Any]
@@ -115,9 +119,9 @@ class SqliteJournal:
         await self._reading.close()
         await self._writing.close()  # last: the connection that closes last tidies the file up
 
-    async def append(self, entry: Entry) -> None:
-        """Writes the events of an entry. Raises WriteConflict, JournalError."""
-        await self._writer.do(entry)
+    async def append(self, entry: Entry) -> int:
+        """Writes the events and the facts of an entry. Raises WriteConflict, JournalError."""
+        return await self._writer.do(entry)  # type: ignore[no-any-return]
 
     async def events(self, identity: str, after: int, limit: int) -> Sequence[StoredEvent]:
         """The events of *identity* with numbers above *after*, in order, the first *limit* of them. Raises CorruptRecord, JournalError."""
@@ -162,6 +166,40 @@ class SqliteJournal:
             ]
 
         return await self.query(query)  # type: ignore[no-any-return]
+
+    async def facts(self, from_offset: int, limit: int) -> Sequence[StoredFact]:
+        """The facts with offsets of *from_offset* and above, in order, the first *limit* of them. Raises CorruptRecord, JournalError."""
+
+        def query(connection: sqlite3.Connection) -> list[StoredFact]:
+            found: list[StoredFact] = []
+            for row in connection.execute(SELECT_FACTS, (from_offset, limit)).fetchall():
+                offset, identity, type_name, version, payload, _, expected = row
+                if checksum(identity, offset, type_name, version, payload) != expected:
+                    raise CorruptRecord(f"Fact {offset} in {self.name}", "its checksum does not match")
+                found.append(StoredFact._make(row[:-1]))
+            return found
+
+        return await self.query(query)  # type: ignore[no-any-return]
+
+    async def last_offset(self) -> int:
+        """The offset of the last fact that was ever written; 0 if there was none. Raises JournalError."""
+        return await self.query(last_offset)  # type: ignore[no-any-return]
+
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
+        """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many. Raises JournalError."""
+
+        def write(connection: sqlite3.Connection) -> int:
+            # Up to the last one that is too old: so that what stays has no gap, however the clock was set meanwhile.
+            old = "DELETE FROM facts WHERE fact_offset <= (SELECT max(fact_offset) FROM facts WHERE at < ?)"
+            many = "DELETE FROM facts WHERE fact_offset <= ?"
+            deleted = 0
+            if older_than is not None:
+                deleted += connection.execute(old, (time() - older_than,)).rowcount
+            if keep is not None:
+                deleted += connection.execute(many, (last_offset(connection) - keep,)).rowcount
+            return deleted
+
+        return await self.transact(write)  # type: ignore[no-any-return]
 
     async def query(self, query: Query) -> Any:
         """Runs a function of a connection that only reads, in the reader's thread. Raises JournalError, and what the function raises."""

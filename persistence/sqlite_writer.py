@@ -79,11 +79,10 @@ class SqliteWriter:
         connection.execute("SAVEPOINT together")
         try:
             connection.executemany(INSERT_EVENT, [row for entry in entries for row in _rows(entry, at)])
+            outcomes = _write_facts(connection, entries, at)
         except REFUSED:
             connection.execute("ROLLBACK TO together")
             outcomes = [self._write_one(connection, entry, at) for entry in entries]
-        else:
-            outcomes = [Outcome()] * len(entries)
         connection.execute("RELEASE together")
         return outcomes
 
@@ -91,11 +90,10 @@ class SqliteWriter:
         connection.execute("SAVEPOINT one")
         try:
             connection.executemany(INSERT_EVENT, _rows(entry, at))
+            (outcome,) = _write_facts(connection, [entry], at)
         except REFUSED as error:
             connection.execute("ROLLBACK TO one")
             outcome = Outcome(error=self._conflict(connection, entry) or JournalError(self._database.path, str(error)))
-        else:
-            outcome = Outcome()
         connection.execute("RELEASE one")
         return outcome
 
@@ -119,6 +117,7 @@ class SqliteWriter:
         return Outcome(value)
 
 
+INSERT_FACT: Final = "INSERT INTO facts (fact_offset, identity, type, version, payload, checksum, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 SELECT_WINNER: Final = "SELECT sequence, writer FROM events WHERE identity = ? AND sequence > ? ORDER BY sequence LIMIT 1"
 
 REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, OverflowError)
@@ -128,6 +127,28 @@ REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceEr
 def is_text(identity: str) -> bool:
     """Whether SQLite can hold it: no lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in identity)
+
+
+def last_offset(connection: sqlite3.Connection) -> int:
+    """The offset of the last fact that was ever written."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _write_facts(connection: sqlite3.Connection, entries: Sequence[Entry], at: float) -> list[Outcome]:
+    """The facts of entries whose events are written. Returns the outcome of each entry: the offset of its first fact."""
+    if not any(entry.facts for entry in entries):
+        return [Outcome(0)] * len(entries)
+    offset = last_offset(connection)
+    outcomes: list[Outcome] = []
+    rows: list[tuple[object, ...]] = []
+    for entry in entries:
+        outcomes.append(Outcome(offset + 1 if entry.facts else 0))
+        for fact in entry.facts:
+            offset += 1
+            rows.append((offset, entry.identity, *fact, checksum(entry.identity, offset, *fact), at))
+    connection.executemany(INSERT_FACT, rows)
+    return outcomes
 
 
 def _is_entry(work: Work) -> bool:

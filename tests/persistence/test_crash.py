@@ -85,11 +85,11 @@ def test_a_killed_process_loses_nothing_that_it_has_acknowledged(tmp_path: Path)
             name, count = line.split()
             acknowledged[name] = max(acknowledged[name], int(count))
         kept = trio.run(_kept, file)
-        for name, count in acknowledged.items():
+        for name, told in acknowledged.items():
             numbers = kept[name]
             assert numbers == list(range(1, len(numbers) + 1)), f"{name} has a gap, or an event twice"
             assert len(numbers) % 2 == 0, f"{name} has half of a pair"
-            assert len(numbers) >= count, f"{name} was told {count}, and {len(numbers)} events are left"
+            assert len(numbers) >= told, f"{name} was told {told}, and {len(numbers)} events are left"
 
 
 async def _kept(file: Path) -> dict[str, list[int]]:

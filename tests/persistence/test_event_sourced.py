@@ -31,6 +31,7 @@ from trouper.persistence import (
     RecoveryFailed,
     SnapshotBroken,
     StoredEvent,
+    StoredFact,
     StoredSnapshot,
     UnknownType,
     WriteConflict,
@@ -133,15 +134,16 @@ class Unreliable:
     waiting: int = 0
     name: str = "unreliable"
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry) -> int:
         if self.gate is not None:
             self.waiting += 1
             await self.gate.wait()
         if self.fails is not None and not self.fails_late:
             raise self.fails
-        await self.journal.append(entry)
+        offset = await self.journal.append(entry)
         if self.fails is not None:
             raise self.fails
+        return offset
 
     async def events(self, identity: str, after: int, limit: int) -> Sequence[StoredEvent]:
         return await self.journal.events(identity, after, limit)
@@ -153,6 +155,15 @@ class Unreliable:
 
     async def snapshots(self, identity: str) -> Sequence[StoredSnapshot]:
         return await self.journal.snapshots(identity)
+
+    async def facts(self, from_offset: int, limit: int) -> Sequence[StoredFact]:
+        return await self.journal.facts(from_offset, limit)
+
+    async def last_offset(self) -> int:
+        return await self.journal.last_offset()
+
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
+        return await self.journal.forget_facts(older_than=older_than, keep=keep)
 
 
 @asynccontextmanager
