@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from os import fspath
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -173,8 +172,7 @@ class Projection(Actor[M_contra], _Projected[F_contra], Generic[M_contra, F_cont
 
     async def on_start(self) -> None:
         """Opens the tables, and begins to fold. Not to be overridden."""
-        name: str = fspath(self.file)
-        file = Path(name)
+        file = Path(str(self.file))
         others = await trio.to_thread.run_sync(versions_of, file)
         self._folding = self._present = await self._open(file, self.version)
         old = max((version for version in others if version != self.version), default=None)

@@ -1,5 +1,7 @@
 """
 The command line: ``trouper run MODULE:SPEC`` runs a root spec until it ends or is interrupted.
+
+``trouper journal ...`` belongs to the room `persistence/`, which stands above this one: it is looked up by name, when it is asked for.
 """
 
 from __future__ import annotations
@@ -94,7 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("target", metavar="MODULE:SPEC", help="where the spec is, such as bank.main:BANK or bank/main.py:BANK")
     run.add_argument("--name", default="trouper", help="the system's name")
     run.add_argument("--quiet", action="store_true", help="log warnings and errors only")
-    chosen = parser.parse_args(arguments)
+    commands.add_parser("journal", help="look at the file of a journal: check, show, export", add_help=False)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["journal"]:
+        return int(importlib.import_module("..persistence.command", __package__).main(given[1:]))
+    chosen = parser.parse_args(given)
     logging.basicConfig(level=logging.WARNING if chosen.quiet else logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     try:
         spec = load_spec(chosen.target)
