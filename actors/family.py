@@ -124,8 +124,19 @@ class Family:
             del self._index[old]
             self._kept.remove(old.name)
         self.places[index] = (spec, cell)
+        self.parent.dispatcher.placed.setdefault(id(spec), {})[self, index] = None
         self._index[cell] = index
         self._kept.add(cell.name)
+
+    def give_up_places(self) -> None:
+        """The parent is dead: nobody finds its children by their specs any more."""
+        placed = self.parent.dispatcher.placed
+        for index, (spec, _) in enumerate(self.places):
+            found = placed.get(id(spec))
+            if found is not None:
+                found.pop((self, index), None)
+                if not found:
+                    del placed[id(spec)]
 
     def abandon_restarts(self) -> None:
         """No restart under way goes on: the parent itself is taken down."""

@@ -83,11 +83,10 @@ class System:
         if not isinstance(spec, ChildSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"This takes a spec, such as actor(...) returns, not {spec!r}.")
         found: list[tuple[Cell, int, Cell]] = []
-        for cell in cells_of(self._runtime):
-            family = None if cell.ties is None else cell.ties.family
-            for index, (place, placed) in enumerate([] if family is None else family.places):
-                if place is spec and placed is not None:
-                    found.append((cell, index, placed))
+        for family, index in self._runtime.placed.get(id(spec), ()):
+            _, placed = family.places[index]
+            if placed is not None:
+                found.append((family.parent, index, placed))
         return found
 
     def _own(self, ref: ActorRef[Any]) -> Cell:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import trio
@@ -267,3 +267,28 @@ async def test_two_systems_live_side_by_side(autojump_clock: MockClock) -> None:
             with pytest.raises(AskStopped):
                 await gone.ask(Do(answer))
             assert await outer.ref(first).ask(Do(answer)) == "alive"
+
+
+async def test_a_static_child_is_found_by_its_spec_without_a_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ref` and `start` cost the same in a tree of any size; what is found is the latest incarnation, and nothing below a dead parent."""
+
+    def nobody(*_arguments: object) -> Never:
+        raise AssertionError("all actors were looked at")
+
+    specs = [worker(f"worker-{number}", []) for number in range(3)]
+    team = supervisor("team", specs)
+    with trio.fail_after(10):
+        async with open_system(team) as system:
+            monkeypatch.setattr("trouper.system.system.cells_of", nobody)
+            first = system.ref(specs[1])
+            assert first.path == "/user/team/worker-1"
+            await system.stop(first)
+            again = await system.start(specs[1])
+            assert (again.path, again == first) == (first.path, False)
+            assert system.ref(specs[1]) == again
+            monkeypatch.undo()
+            await system.stop(system.ref(team))
+            with pytest.raises(LookupError, match="worker-1"):
+                system.ref(specs[1])
+            with pytest.raises(LookupError, match="worker-1"):
+                await system.start(specs[1])
