@@ -71,6 +71,7 @@ def _break_circles(cell: Cell) -> None:
     cell.contextvars = None
     ties = cell.tied()
     ties.family = None
+    ties.behaviours = None  # methods of the instance, most of them
 
 
 class ActorStartEnded(Exception):  # internal: it becomes the cause of a StartFailed
