@@ -123,20 +123,28 @@ class Family:
         if old is not None:
             del self._index[old]
             self._kept.remove(old.name)
+            self._forget_place(spec, old)
         self.places[index] = (spec, cell)
-        self.parent.dispatcher.placed.setdefault(id(spec), {})[self, index] = None
+        self.parent.dispatcher.placed.setdefault(id(spec), {})[cell] = None
         self._index[cell] = index
         self._kept.add(cell.name)
 
     def give_up_places(self) -> None:
         """The parent is dead: nobody finds its children by their specs any more."""
+        for spec, placed in self.places:
+            if placed is not None:
+                self._forget_place(spec, placed)
+
+    def place_of(self, cell: Cell) -> int:
+        """The number of the place that *cell* holds."""
+        return self._index[cell]
+
+    def _forget_place(self, spec: ChildSpec[Any], cell: Cell) -> None:
         placed = self.parent.dispatcher.placed
-        for index, (spec, _) in enumerate(self.places):
-            found = placed.get(id(spec))
-            if found is not None:
-                found.pop((self, index), None)
-                if not found:
-                    del placed[id(spec)]
+        cells = placed[id(spec)]
+        del cells[cell]
+        if not cells:
+            del placed[id(spec)]
 
     def abandon_restarts(self) -> None:
         """No restart under way goes on: the parent itself is taken down."""
@@ -159,6 +167,7 @@ class Family:
             del self._index[cell]
             self._kept.remove(cell.name)
             self.places[index] = (cell.spec, None)
+            self._forget_place(cell.spec, cell)
 
     def count_restart(self, cause: BaseException) -> RestartLimitReached | None:
         """Counts a restart because of *cause*. Returns with what the parent fails if that is one too many."""

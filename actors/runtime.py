@@ -83,7 +83,7 @@ class Runtime(Dispatcher):
         self.ask_timeout: float = ask_timeout
         self.supervising: Any = supervising
         self.registry: Registry = Registry(self)
-        self.placed: dict[int, dict[tuple[Family, int], None]] = {}  # by the id of a static child's spec, where it has been started
+        self.placed: dict[int, dict[Cell, None]] = {}  # by the id of a static child's spec, the latest cell in each of its places
         self.collapse = on_collapse
         self.interrupt = on_interrupt
         self.is_killing = False

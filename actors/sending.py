@@ -129,6 +129,8 @@ def _in_hand(cell: Cell, message: Any) -> Ask:
 
 def check_timeout(timeout: float) -> None:
     """Refuses what is no time to wait."""
+    if not isinstance(timeout, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"timeout must be seconds, a number, or math.inf for ever, not {timeout!r}.")
     if isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(f"timeout must be seconds, at least 0, or math.inf for ever, not {timeout!r}.")
 

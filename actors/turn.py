@@ -83,7 +83,7 @@ def drive() -> Driver:
                 cell.hand = message = queue.popleft()
                 try:
                     handler = table[type(message)]
-                except KeyError:
+                except (KeyError, TypeError):  # not met yet, or not hashable
                     handler = resolve(cell, message)
                 try:
                     result = handler(instance, message)

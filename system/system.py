@@ -83,10 +83,12 @@ class System:
         if not isinstance(spec, ChildSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"This takes a spec, such as actor(...) returns, not {spec!r}.")
         found: list[tuple[Cell, int, Cell]] = []
-        for family, index in self._runtime.placed.get(id(spec), ()):
-            _, placed = family.places[index]
-            if placed is not None:
-                found.append((family.parent, index, placed))
+        for placed in self._runtime.placed.get(id(spec), ()):
+            parent = placed.parent
+            assert parent is not None
+            assert parent.ties is not None
+            assert parent.ties.family is not None
+            found.append((parent, parent.ties.family.place_of(placed), placed))
         return found
 
     def _own(self, ref: ActorRef[Any]) -> Cell:
