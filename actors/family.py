@@ -125,7 +125,8 @@ class Family:
             self._kept.remove(old.name)
             self._forget_place(spec, old)
         self.places[index] = (spec, cell)
-        self.parent.dispatcher.placed.setdefault(id(spec), {})[cell] = None
+        placed = self.parent.dispatcher.placed
+        placed[id(spec)] = None if id(spec) in placed else cell
         self._index[cell] = index
         self._kept.add(cell.name)
 
@@ -141,9 +142,7 @@ class Family:
 
     def _forget_place(self, spec: ChildSpec[Any], cell: Cell) -> None:
         placed = self.parent.dispatcher.placed
-        cells = placed[id(spec)]
-        del cells[cell]
-        if not cells:
+        if placed.get(id(spec)) is cell:
             del placed[id(spec)]
 
     def abandon_restarts(self) -> None:

@@ -292,3 +292,23 @@ async def test_a_static_child_is_found_by_its_spec_without_a_look_at_the_others(
                 system.ref(specs[1])
             with pytest.raises(LookupError, match="worker-1"):
                 await system.start(specs[1])
+
+
+async def test_a_spec_with_several_places_is_found_when_only_one_is_left() -> None:
+    """While it has several, `ref` and `start` say so with their paths."""
+    spec = worker("worker", [])
+    teams = [supervisor(f"team-{number}", [spec]) for number in range(2)]
+    with trio.fail_after(10):
+        async with open_system(supervisor("top", teams)) as system:
+            with pytest.raises(ValueError, match=r"/user/top/team-0/worker, /user/top/team-1/worker"):
+                system.ref(spec)
+            with pytest.raises(ValueError, match="2 places"):
+                await system.start(spec)
+            await system.stop(system.ref(teams[0]))
+            left = system.ref(spec)
+            assert left.path == "/user/top/team-1/worker"
+            await system.stop(left)
+            assert (await system.start(spec)).path == left.path
+            await system.stop(system.ref(teams[1]))
+            with pytest.raises(LookupError):
+                system.ref(spec)
