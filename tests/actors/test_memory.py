@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 from trio.testing import MockClock
 
 from trouper import Actor, ActorRef, Reply, Request, actor, handles, open_system
+from trouper.actors.alarms import ASKED_MAX
 from trouper.actors.cell import Cell
 from trouper.actors.dispatcher import POOLED_MAX
 
@@ -124,3 +125,52 @@ async def test_of_many_handlers_that_waited_at_once_few_drivers_are_kept(autojum
             runtime = system._runtime  # pyright: ignore[reportPrivateUsage]
             assert {node.state for node in system.tree()} == {"idle"}
             assert 0 < len(runtime.drivers) <= POOLED_MAX + 1
+
+
+@define(eq=False, weakref_slot=True)
+class Answer:
+    """A reply of which one sees whether it is still there."""
+
+
+@frozen
+class Question(Request[Answer]):
+    """Answered by a handler that may wait."""
+
+
+@define(eq=False)
+class Oracle(Actor[Question]):
+    """Answers."""
+
+    @handles(Question)
+    async def answer(self, _question: Question) -> Answer:
+        return Answer()
+
+
+@define(eq=False)
+class Pilgrim(Actor[Leave]):
+    """Asks many questions in one turn, keeps no answer, and notes how many questions the alarms hold."""
+
+    oracle: ActorRef[Question]
+    asked: list[int]
+    answers: list[weakref.ref[Answer]]
+
+    @handles(Leave)
+    async def ask(self, _message: Leave) -> None:
+        for _ in range(1000):
+            self.answers.append(weakref.ref(await self.oracle.ask(Question())))
+            self.asked.append(len(self.context._cell.dispatcher.alarms.asked))  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_of_asks_that_were_answered_nothing_is_kept(autojump_clock: MockClock) -> None:
+    """Neither in a slice that lasts for ever, beyond a few, nor with an actor that asked and is idle."""
+    asked: list[int] = []
+    answers: list[weakref.ref[Answer]] = []
+    with trio.fail_after(100):
+        async with open_system(slice=1000.0) as system:
+            oracle = await system.spawn(actor(Oracle))
+            await (await system.spawn(actor(Pilgrim, oracle, asked, answers))).tell(Leave())
+            await trio.sleep(1)
+            gc.collect()
+            assert len(asked) == 1000
+            assert max(asked) <= ASKED_MAX
+            assert not any(answer() for answer in answers)
