@@ -312,3 +312,15 @@ async def test_a_spec_with_several_places_is_found_when_only_one_is_left() -> No
             await system.stop(system.ref(teams[1]))
             with pytest.raises(LookupError):
                 system.ref(spec)
+
+
+async def test_a_temporary_static_child_that_has_ended_is_found_no_more() -> None:
+    """It is never started again, so its spec leads nowhere: neither to its ref nor to a place where it could be started."""
+    spec = worker("guest", [], restart="temporary")
+    with trio.fail_after(10):
+        async with open_system(supervisor("team", [spec])) as system:
+            await system.stop(system.ref(spec))
+            with pytest.raises(LookupError, match="guest"):
+                system.ref(spec)
+            with pytest.raises(LookupError, match="guest"):
+                await system.start(spec)
