@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Never
 
 import trio
 from attrs import define, frozen
@@ -20,7 +19,7 @@ from trouper import Actor, ActorRef, Request, actor, handles, open_system
 from trouper.persistence import Encoded, Entry, EventSourced, InMemoryJournal, Journal, applies, follow, open_journal
 
 ACTORS = 200
-EACH = 100
+EACH = 200
 ALONE = 1_000
 HISTORY = 100_000
 FOLLOWERS = 10
@@ -60,8 +59,13 @@ class Account(EventSourced[Deposit, Deposited]):
         self.balance_cents += event.cents
 
 
+@frozen
+class Go:
+    """The message that starts a driver."""
+
+
 @define(eq=False)
-class Driver(Actor[Never]):
+class Driver(Actor[Go]):
     """Asks one account again and again."""
 
     account: ActorRef[Deposit]
@@ -69,11 +73,9 @@ class Driver(Actor[Never]):
     times: int
     done: Callable[[], None]
 
-    def on_start(self) -> None:
-        """Begins beside its own start."""
-        self.context.start_soon(self._drive)
-
-    async def _drive(self) -> None:
+    @handles(Go)
+    async def go(self, _command: Go) -> None:
+        """All of it, within one handler."""
         for _ in range(self.times):
             await self.account.ask(self.command, timeout=60.0)
         self.done()
@@ -102,7 +104,8 @@ async def persist(where: Path | Journal, actors: int, each: int, command: Deposi
             nursery.start_soon(listen, journal)
         for number in range(actors):
             account = await system.spawn(actor(Account, name=f"account-{number}"))
-            await system.spawn(actor(Driver, account, command, each, done))
+            driver = await system.spawn(actor(Driver, account, command, each, done))
+            driver.tell_nowait(Go())
         await over.wait()
     return actors * each
 
