@@ -73,6 +73,11 @@ class Cluster:
             cell = None
         return runtime, cell
 
+    def cut(self, source: str, target: str) -> None:
+        """From now on nothing gets from *source* to *target*, whose failure detector hears nothing either."""
+        self.links.cut(source, target)
+        self.watches.silence(source, target)
+
     # Sending
 
     def _sent(self, source: NodeRuntime, target: Address, message: Any) -> int:

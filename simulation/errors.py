@@ -37,3 +37,15 @@ class RemoteFailure(TrouperError):
 
     def __str__(self) -> str:
         return self.text
+
+
+@define(eq=False)
+class NotSimulated(TrouperError):
+    """A simulated actor asked for what no seed decides, so that no run could be repeated."""
+
+    path: str
+    what: str
+    substitute: str
+
+    def __str__(self) -> str:
+        return f"{self.path} called {self.what}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."

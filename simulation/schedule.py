@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..actors.cell import Cell
+from ..actors.cell import IDLE, Cell
 from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
 from ..actors.policy import Policy, ReadyQueue
@@ -45,7 +45,13 @@ class Schedule:
         self.paths: dict[Cell, str] = {}
 
     def append(self, cell: Cell, /) -> None:
-        """A cell has become ready: unless its node is down for good it runs some time."""
+        """A cell has become ready, or its turn of one message is over: if nothing waits in it any more, it is idle."""
+        queue = cell.queue
+        if queue is not None and not queue and cell.held is None and not cell.attention:
+            cell.queue = None
+            cell.pool.append(queue)
+            cell.state = IDLE
+            return
         node: Any = cell.dispatcher
         if node.is_open:
             self._ready.append(cell)
