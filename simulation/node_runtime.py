@@ -8,6 +8,7 @@ conductor's matter. So a message from node to node costs no switch of tasks.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from contextvars import Context as Contextvars
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ class NodeAlarms(Alarms):
         """Calls what is due, and asks to be woken for the next."""
         self._until = -1.0  # what is set meanwhile is found by the look at the first
         self._ring()
-        self._until = float("inf")
+        self._until = math.inf
         self._wake_by(self._first())
 
 
@@ -153,7 +154,7 @@ class NodeRuntime(Runtime):
             conductor.policy,
             TapedRandom(world.tape, f"random:{name}"),
             ask_timeout=ask_timeout,
-            slow_handler=float("inf"),
+            slow_handler=math.inf,
             max_suspended=UNLIMITED,
             on_collapse=on_collapse,
             on_interrupt=on_interrupt,
@@ -176,8 +177,13 @@ class NodeRuntime(Runtime):
         return self.began + (self.world.now - self.began) * self.rate
 
     def world_time(self, local: float) -> float:
-        """When the world has come to where its own clock shows *local*."""
-        return self.began + (local - self.began) / self.rate
+        """When its own clock has come to *local*, and not a rounding error before."""
+        if local == math.inf:
+            return local
+        world = self.began + (local - self.began) / self.rate
+        while self.began + (world - self.began) * self.rate < local:
+            world = math.nextafter(world, math.inf)
+        return world
 
     def alarms_due(self) -> None:
         """Something of its own is due, unless that has changed meanwhile."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 STEPS_MAX: Final = 5_000_000
 """Steps of one run, after which it is taken for a circle of messages that never ends."""
 
+EVENTS_MAX: Final = 20_000_000
+"""Timers and messages of one run, after which it is taken for a circle too."""
+
 IDLE_WAITS_MAX: Final = 100
 """How often a run in which nothing is due waits for trio before it is stuck."""
 
@@ -63,6 +66,7 @@ class World:
         self.is_over: bool = False
         self.steps: int = 0
         self.messages: int = 0
+        self.events: int = 0
         self.on_over: Callable[[], object] = _nothing
         self.wake: Callable[[], object] = _nothing
         self.checks: list[Callable[[], object]] = []
@@ -105,6 +109,9 @@ class World:
                 call = heappop(agenda)[2].call
                 if call is not None:
                     call()
+                self.events += 1
+                if self.events > EVENTS_MAX:
+                    raise SimulationStuck(self.now, f"{EVENTS_MAX} timers and messages were due; is there a circle that takes no time?")
         return True
 
     def next_due(self) -> float:
