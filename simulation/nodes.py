@@ -106,6 +106,10 @@ class SimulatedNode:
             raise LookupError(f"Node {self.name!r} is down.")
         return System(self.runtime, self.name, 10.0)
 
+    def runs(self, *specs: ActorSpec[Any]) -> None:
+        """From its next start on it also runs these."""
+        self._specs += specs
+
     def ref(self, path: str) -> ActorRef[Any]:
         """The ref of whoever lives at *path* on this node when a message arrives, in whichever life of the node."""
         return self._cluster.ref_at(Address(self.name, path, 0))
