@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import TrouperError
 from ..system.targets import find_target
@@ -73,7 +73,7 @@ def _target(place: str) -> Target:
     found = getattr(found, "simulation", found)  # a test that @simulate made
     if not callable(found):
         raise TrouperError(f"{place} is {found!r}, which is no function of a Simulation.")
-    return found
+    return cast("Target", found)
 
 
 class _Progress:

@@ -147,6 +147,7 @@ class NodeRuntime(Runtime):
         self._conductor = conductor
         self._resolve_foreign = resolve_foreign
         self._withheld: list[Cell] = []
+        self._cells_for: dict[type, tuple[int, list[Cell]]] = {}
         self._found: dict[str, Cell] = {}
         self._has_missed_alarms = False
         super().__init__(
@@ -217,6 +218,14 @@ class NodeRuntime(Runtime):
         self.cells.append(cell)
         return cell
 
+    def cells_for(self, kind: type) -> list[Cell]:
+        """The cells that may have an instance of *kind*: oracles ask after every step."""
+        known, cells = self._cells_for.get(kind, (0, []))
+        if known < len(self.cells):
+            cells = cells + [cell for cell in self.cells[known:] if _may_make(cell.spec.factory, kind)]
+            self._cells_for[kind] = len(self.cells), cells
+        return cells
+
     def resolve(self, address: Address) -> ActorRef[Any]:
         """The ref at *address*, of this node or another."""
         if address.node == self.node and address.incarnation:
@@ -273,8 +282,11 @@ class NodeRuntime(Runtime):
         for cell in self.cells:
             held, cell.held = cell.held, None
             if held is not None and cell.worker is None:
-                assert cell.contextvars is not None
                 try:
-                    cell.contextvars.run(held.close)
+                    (cell.contextvars or self.here).run(held.close)
                 except Exception as error:  # noqa: BLE001  # what a handler does at its untimely end is no part of the run
                     QUIET.debug("a handler of %s raised %r when the run was over", cell.path, error)
+
+
+def _may_make(factory: Any, kind: type) -> bool:
+    return not isinstance(factory, type) or issubclass(factory, kind)

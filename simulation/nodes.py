@@ -119,7 +119,8 @@ class SimulatedNode:
         runtime = self.runtime
         if runtime is None:
             return []
-        return [cell.instance for cell in runtime.cells if isinstance(cell.instance, kind)]
+        cells = runtime.cells_for(kind)
+        return [cell.instance for cell in cells if isinstance(cell.instance, kind)]
 
     def start(self) -> None:
         """A new life: everything that runs on it starts anew."""

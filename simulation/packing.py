@@ -7,7 +7,7 @@ What crosses the simulated network: bytes, as on a real one, so that nodes share
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import cloudpickle
@@ -51,8 +51,9 @@ def unpack(packed: Any) -> Any:
 def _flat_fields(kind: type) -> tuple[str, ...] | None:
     if kind in SHARED_TYPES and kind is not bytes:
         return ()
-    if attrs.has(kind) and getattr(kind, "__attrs_props__", None) is not None and kind.__attrs_props__.is_frozen:
-        return tuple(field.name for field in attrs.fields(kind))
+    properties: Any = getattr(kind, "__attrs_props__", None)  # of attrs 25.4 and later; before, all is pickled
+    if properties is not None and properties.is_frozen:
+        return tuple(field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind)))
     return None
 
 

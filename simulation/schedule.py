@@ -88,7 +88,7 @@ class Schedule:
             what = what.call.__name__ if isinstance(what, Job) else ""
             world.trace.add(world.now, "resumed", node.name, path, what, "")
             return cell
-        item: Any = cell.queue[0]
+        item: Any = next(iter(cell.queue))
         message: Any = item.message if isinstance(item, Envelope) else item
         arrived = self.arrived.pop(id(message), None)
         if arrived is not None and arrived[0] is message:

@@ -16,7 +16,7 @@ import trio
 
 from .tape import Tape
 
-INTERNALS: Any = trio._core._run  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownMemberType]
+INTERNALS: Any = trio._core._run  # pyright: ignore
 
 
 class TaskOrder:

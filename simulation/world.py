@@ -21,10 +21,10 @@ from .trio_order import TaskOrder
 if TYPE_CHECKING:
     from .tape import Tape
 
-STEPS_MAX: Final = 5_000_000
+STEPS_MAX: Final = 1_000_000
 """Steps of one run, after which it is taken for a circle of messages that never ends."""
 
-EVENTS_MAX: Final = 20_000_000
+EVENTS_MAX: Final = 2_000_000
 """Timers and messages of one run, after which it is taken for a circle too."""
 
 IDLE_WAITS_MAX: Final = 100
