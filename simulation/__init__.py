@@ -41,10 +41,10 @@ from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
 from .run import Outcome as Outcome
 from .run import run_once as run_once
+from .simulated_cluster import Simulation as Simulation
 from .simulating import SimulationFailed as SimulationFailed
 from .simulating import simulate as simulate
 from .simulating import simulation as simulation
-from .simulation import Simulation as Simulation
 from .strategies import StrategyChoice as StrategyChoice
 from .strategies import UnknownStrategy as UnknownStrategy
 from .tape import Departure as Departure

@@ -9,12 +9,12 @@ from attrs import define, field, frozen
 
 from ..actors import Actor, ActorRef, AskError, handles
 from .describing import describe
-from .history import UNKNOWN, History
+from .history import UNKNOWN
 
 if TYPE_CHECKING:
     from random import Random
 
-    from .simulation import Simulation
+    from .simulated_cluster import Simulation
 
 R = TypeVar("R")
 

@@ -141,7 +141,9 @@ class Cluster:
         else:
             runtime.here.run(_post, cell, RemoteAsk(message, cell, partial(self._reply, runtime, asker, number, target.path)))
 
-    def _reply(self, source: NodeRuntime, asker: str, number: int, path: str, value: Any, error: BaseException | None) -> None:
+    def _reply(  # noqa: PLR0917
+        self, source: NodeRuntime, asker: str, number: int, path: str, value: Any, error: BaseException | None
+    ) -> None:
         if source.is_dead:
             return
         world = self.world

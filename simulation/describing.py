@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -86,16 +86,17 @@ def _with_fields(kind: type, names: tuple[str, ...]) -> Describer:
     return described
 
 
-def _describer_of(kind: type) -> Describer:
+def _describer_of(kind: Any) -> Describer:
     for base, describer in _BY_BASE:
         if issubclass(kind, base):
             return describer
     if attrs.has(kind):
         return _with_fields(kind, tuple(field.name for field in attrs.fields(kind) if field.repr))
     if is_dataclass(kind):
-        return _with_fields(kind, tuple(field.name for field in dataclass_fields(kind) if field.repr))
-    name = kind.__name__
-    return lambda _value, _depth: f"<{name}>"
+        names = tuple(field.name for field in dataclass_fields(kind) if field.repr)
+        return _with_fields(cast("type", kind), names)
+    shown = f"<{kind.__name__!s}>"
+    return lambda _value, _depth: shown
 
 
 _BY_BASE: Final[tuple[tuple[type, Describer], ...]] = (

@@ -226,7 +226,7 @@ class FaultDriver:
             alone = self._some_node(self._nodes).name
             links = [(alone, other) for other in names if other != alone]
             if shape == 1:
-                links += [(other, alone) for one, other in links]
+                links += [(other, alone) for _, other in links]
         if not links:
             return
         self._note("partition", "", ", ".join(f"{one}>{other}" for one, other in links))

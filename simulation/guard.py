@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import get_ident
+from types import FrameType
 from typing import Any, Final
 
 from ..actors.cell import CURRENT
@@ -43,11 +44,14 @@ REFUSED: Final[tuple[tuple[Any, str, str], ...]] = (
 """Where, what, and what to use instead."""
 
 
+_caller: Final[Callable[[int], FrameType]] = sys._getframe  # pyright: ignore[reportPrivateUsage]  # the stack is walked at every call
+
+
 def _refusing(name: str, original: Callable[..., Any], substitute: str, thread: int) -> Callable[..., Any]:
     def refuse(*arguments: Any, **options: Any) -> Any:
         if get_ident() == thread:
             current: Any = CURRENT.get()
-            if current is not None and not _is_own(sys._getframe(1).f_globals.get("__name__", "")):
+            if current is not None and not _is_own(_caller(1).f_globals.get("__name__", "")):
                 cell = getattr(current, "cell", current)
                 raise NotSimulated(cell.path, name, substitute)
         return original(*arguments, **options)

@@ -76,9 +76,7 @@ def _explained(operations: list[Operation], model: Model) -> int | None:
         if len(seen) > CONFIGURATIONS_MAX:
             return None
         first_end = min(
-            operation.returned
-            for index, operation in enumerate(operations)
-            if operation.returned is not None and not taken >> index & 1
+            operation.returned for index, operation in enumerate(operations) if operation.returned is not None and not taken >> index & 1
         )
         for index in range(len(operations) - 1, -1, -1):
             operation = operations[index]

@@ -161,7 +161,8 @@ class NodeRuntime(Runtime):
             on_interrupt=on_interrupt,
         )
         self.log = QUIET
-        self.alarms: NodeAlarms = NodeAlarms(self)
+        node_alarms = self.alarms = NodeAlarms(self)
+        self._ring = node_alarms.ring_now
         self.dead_letter_log = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
         self.failure_log = SparseLog(QUIET, self.alarms, logging.ERROR, "failures")
         self.deques = conductor.deques
@@ -189,7 +190,7 @@ class NodeRuntime(Runtime):
     def alarms_due(self) -> None:
         """Something of its own is due, unless that has changed meanwhile."""
         if self.is_open:
-            self.here.run(self.alarms.ring_now)
+            self.here.run(self._ring)
         elif not self.is_dead:
             self._has_missed_alarms = True
 

@@ -10,7 +10,7 @@ import pickle
 from typing import Any, cast
 
 import attrs
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
 from ..actors import AskFailed
 from ..supervision import Exit, describe_cause
@@ -25,7 +25,7 @@ _is_flat: dict[type, tuple[str, ...] | None] = {}
 
 def pack(message: Any) -> Any:
     """The message as it travels; `unpack` makes it whole."""
-    kind = type(message)
+    kind: Any = type(message)  # pyright: ignore[reportUnknownVariableType]
     try:
         names = _is_flat[kind]
     except KeyError:
@@ -36,11 +36,11 @@ def pack(message: Any) -> Any:
                 break
         else:
             return message
+    dumps: Any = cloudpickle.dumps  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     try:
         return pickle.dumps(message, 5)
     except (pickle.PicklingError, AttributeError, TypeError):
-        packed: bytes = cloudpickle.dumps(message, 5)
-        return packed
+        return dumps(message, 5)
 
 
 def unpack(packed: Any) -> Any:

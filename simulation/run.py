@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import trio
 from attrs import frozen
@@ -13,7 +13,7 @@ from attrs import frozen
 from .errors import SimulationStuck
 from .guard import guarded
 from .oracles import Violation
-from .simulation import Simulation
+from .simulated_cluster import Simulation
 from .strategies import StrategyChoice
 from .tape import AfterTheRecord, Departure, Draw, Tape
 from .trace import Event, Trace
@@ -124,9 +124,10 @@ def run_once(
 
 
 def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    inner: Any = error
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("BaseException", inner)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from ..actors.cell import Cell
 from ..errors import TrouperError
@@ -125,10 +125,9 @@ class StrategyChoice:
         UnknownStrategy: There is none of that name.
     """
 
-    text: str = field(default="portfolio")
+    text: str = "portfolio"
 
-    @text.validator
-    def _is_known(self, _attribute: object, _text: str) -> None:
+    def __attrs_post_init__(self) -> None:
         self.for_seed(0)
 
     def for_seed(self, seed: int) -> Strategy:

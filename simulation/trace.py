@@ -58,7 +58,9 @@ class Trace:
         self._kept: list[tuple[Any, ...]] = []
         self.count: int = 0
 
-    def add(self, time: float, kind: EventKind, node: str, path: str, what: str, text: str, number: int = 0) -> None:
+    def add(  # noqa: PLR0917  # called for every event: keywords would cost
+        self, time: float, kind: EventKind, node: str, path: str, what: str, text: str, number: int = 0
+    ) -> None:
         """One more event."""
         fresh = self._fresh
         fresh.append((time, kind, node, path, what, text, number))

@@ -16,7 +16,7 @@ import trio
 
 from .tape import Tape
 
-INTERNALS: Any = trio._core._run  # pyright: ignore
+INTERNALS: Any = trio._core._run  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownMemberType]
 
 
 class TaskOrder:

@@ -98,9 +98,9 @@ class Watches:
         world = self._cluster.world
         if observer.is_dead or (watched.subject is not None and watched.subject.is_dead):
             return
-        if links.is_cut(watched.name, observer.name):
-            world.at(world.now + AGAIN_SECONDS, partial(self._carry, watched, reason))
-        elif not links.carry(watched.name, observer.name, (self, observer), partial(self._tell, watched, reason)):
+        if links.is_cut(watched.name, observer.name) or not links.carry(
+            watched.name, observer.name, (self, observer), partial(self._tell, watched, reason)
+        ):
             world.at(world.now + AGAIN_SECONDS, partial(self._carry, watched, reason))
 
     def _suspect(self, watched: _Watched) -> None:

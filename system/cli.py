@@ -20,7 +20,8 @@ from ..actors.stopping import death_of
 from ..actors.waiting import wait
 from ..errors import TrouperError
 from .opening import open_system
-from .targets import TargetError, find_target
+from .targets import TargetError as TargetError
+from .targets import find_target
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code after Ctrl-C, as shells have it."""

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import trio
+import trio.lowlevel
 from attrs import define, field, frozen
 
 from trouper import Actor, ActorRef, AskError, Request, Terminated, actor, handles, supervisor
 from trouper.simulation.client import Client
 from trouper.simulation.faults import Faults
 from trouper.simulation.run import run_once
-from trouper.simulation.simulation import Simulation
+from trouper.simulation.simulated_cluster import Simulation
 
 
 @frozen
@@ -83,7 +84,7 @@ class Worker(Actor[Work | Note | Tick | Terminated]):
         return self.done
 
     async def _part(self, part: int) -> None:
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         self.seen.append(f"part {part}")
         await trio.sleep(0.001 * (part % 2))
         self.peers[part % len(self.peers)].tell_nowait(Note(frozenset((f"part {part}",))))

@@ -7,10 +7,11 @@ import random as global_random
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
-import stormy
 import trio
 from trio.testing import MockClock
 
@@ -18,6 +19,7 @@ from trouper.simulation.run import run_once
 from trouper.simulation.tape import Draw, Tape
 from trouper.simulation.trio_order import INTERNALS, TaskOrder, ordered_by
 
+stormy: Any = import_module("stormy")
 PROGRAM = Path(stormy.__file__)
 SOURCES = Path(sys.modules["trouper"].__path__[0]).parent
 OTHER_PYTHONS = tuple(
@@ -43,7 +45,8 @@ def test_trio_still_has_the_private_names_that_a_simulation_stands_on() -> None:
         runner = INTERNALS.GLOBAL_RUN_CONTEXT.runner
         assert not runner.runq
         assert runner.deadlines.next_deadline() > 0
-        assert isinstance(trio.lowlevel.current_task()._counter, int)
+        task: Any = trio.lowlevel.current_task()
+        assert isinstance(task._counter, int)
 
     trio.run(look)
 

@@ -16,7 +16,9 @@ Row = tuple[str, Any, Any, int, int | None]
 
 
 def _history(*rows: Row) -> list[Operation]:
-    return [Operation(f"c{index}", kind, argument, begun, ended, result) for index, (kind, argument, result, begun, ended) in enumerate(rows)]
+    return [
+        Operation(f"c{index}", kind, argument, begun, ended, result) for index, (kind, argument, result, begun, ended) in enumerate(rows)
+    ]
 
 
 EXPLAINED: dict[str, tuple[Model, list[Row]]] = {

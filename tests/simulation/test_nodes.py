@@ -13,7 +13,7 @@ from trouper.simulation.client import Client, Workload
 from trouper.simulation.errors import NodeDown
 from trouper.simulation.links import Conditions
 from trouper.simulation.run import Outcome, run_once
-from trouper.simulation.simulation import Simulation
+from trouper.simulation.simulated_cluster import Simulation
 
 
 @frozen

@@ -17,7 +17,7 @@ from trouper.simulation import explore, run_once
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 NAMES = sorted(file.stem for file in PROTOCOLS.glob("*.py"))
-CLEAN_SEEDS = 60
+CLEAN_SEEDS = 200
 
 
 def _protocol(name: str) -> Any:

@@ -90,5 +90,3 @@ def broken(sim: Simulation) -> None:
 def correct(sim: Simulation) -> None:
     """Compares and swaps."""
     _counter(sim, compares=True)
-
-

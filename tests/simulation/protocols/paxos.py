@@ -87,7 +87,9 @@ class Proposer(Actor[Propose]):
     async def propose(self, propose: Propose) -> None:
         ballot = 10 * (propose.round + 1) + self.number
         value = f"value of {self.number}"
-        promises: list[Promise] = [reply for reply in [await self._ask(ref, Prepare(ballot)) for ref in self.acceptors] if reply is not None]
+        promises: list[Promise] = [
+            reply for reply in [await self._ask(ref, Prepare(ballot)) for ref in self.acceptors] if reply is not None
+        ]
         granted = [promise for promise in promises if promise.granted]
         if len(granted) >= MAJORITY:
             earlier = [promise.accepted for promise in granted if promise.accepted is not None]
