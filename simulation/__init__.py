@@ -41,6 +41,9 @@ from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
 from .run import Outcome as Outcome
 from .run import run_once as run_once
+from .shrinking import NothingToShrink as NothingToShrink
+from .shrinking import Shrunk as Shrunk
+from .shrinking import shrink as shrink
 from .simulated_cluster import Simulation as Simulation
 from .simulating import SimulationFailed as SimulationFailed
 from .simulating import simulate as simulate

@@ -1,5 +1,5 @@
 """
-The command line of simulations: ``trouper simulate TARGET`` and ``trouper replay FILE``.
+The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``.
 
 Imported when one of them is called, and not by ``trouper run``.
 """
@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ..errors import TrouperError
 from ..system.targets import find_target
 from .exploring import explore
 from .files import load, recording_of, save
 from .run import Outcome, Target, run_once
+from .scripts import script_of
+from .shrinking import RUNS_MAX, shrink
 from .strategies import StrategyChoice, UnknownStrategy
 
 
@@ -27,9 +29,10 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_simulate(commands)
     _add_replay(commands)
+    _add_shrink(commands)
     chosen = parser.parse_args(arguments)
     try:
-        return _simulate(chosen) if chosen.command == "simulate" else _replay(chosen)
+        return COMMANDS[chosen.command](chosen)
     except TrouperError as error:
         print(f"trouper {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -52,6 +55,14 @@ def _add_replay(commands: Any) -> None:
     replay = commands.add_parser("replay", help="run a recorded simulation again")
     replay.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
     replay.add_argument("--events", type=int, default=40, help="how many of the last events are shown (40)")
+
+
+def _add_shrink(commands: Any) -> None:
+    shrink = commands.add_parser("shrink", help="look for a smaller run that breaks the same")
+    shrink.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
+    shrink.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
+    shrink.add_argument("--script", type=Path, metavar="FILE", help="write a program there that runs it")
+    shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
 
 
 def _positive(text: str) -> int:
@@ -111,11 +122,27 @@ def _replay(chosen: argparse.Namespace) -> int:
     recording = load(chosen.file)
     outcome = run_once(_target(recording.target), recording.seed, strategy=recording.strategy, record=recording.draws, keeps=True)
     for event in outcome.events[-chosen.events :]:
-        number = f" #{event.number}" if event.number else ""
-        print(f"{event.time:12.6f} {event.kind:9} {event.node:10} {event.path} {event.what} {event.text}{number}")
+        print(event)
     print(f"seed {outcome.seed}, {outcome.strategy}: {outcome.violation or 'nothing is broken'}")
     if outcome.departure is not None:
         print(f"The replay left its record: {outcome.departure}")
     elif outcome.digest != recording.digest:
         print("The trace is not the one that was recorded, though the record fits: the code has changed, or is not deterministic.")
     return int(outcome.violation is not None)
+
+
+def _shrink(chosen: argparse.Namespace) -> int:
+    recording = load(chosen.file)
+    shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
+    output: Path = chosen.output or chosen.file.with_suffix(f".small{chosen.file.suffix}")
+    smaller = recording_of(shrunk.after, recording.target)
+    save(smaller, output)
+    print(shrunk)
+    print(f"  recorded: trouper replay {output}")
+    if chosen.script is not None:
+        chosen.script.write_text(script_of(smaller), encoding="utf-8")
+        print(f"  as a program: python {chosen.script}")
+    return 1
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {"simulate": _simulate, "replay": _replay, "shrink": _shrink}

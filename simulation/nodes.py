@@ -78,6 +78,7 @@ class SimulatedNode:
         self.name: str = name
         self.life: int = 0
         self.rate: float = 1.0
+        self.is_absent: bool = False
         self.runtime: NodeRuntime | None = None
         self._specs = specs
         self._cluster = cluster
@@ -124,7 +125,7 @@ class SimulatedNode:
 
     def start(self) -> None:
         """A new life: everything that runs on it starts anew."""
-        if self.runtime is not None:
+        if self.runtime is not None or self.is_absent:
             return
         self.life += 1
         runtime = NodeRuntime(

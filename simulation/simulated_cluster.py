@@ -222,7 +222,10 @@ class Simulation:
             if self._always:
                 world.checks.append(self._check_always)
             for node in (*self.nodes.values(), *self._clients.values()):
+                node.is_absent = bool(world.tape.choose(2, f"absent: {node.name}", lambda _: 0))  # a knob for the shrinker
                 node.start()
+                if node.is_absent and node.name in self._clients:
+                    self.client_ended()
             driver.start()
             duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)
