@@ -14,6 +14,9 @@ How it is built:
 """
 
 from .client import Client as Client
+from .determinism import CheckFailed as CheckFailed
+from .determinism import Divergence as Divergence
+from .determinism import check_determinism as check_determinism
 from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure

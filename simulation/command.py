@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 from ..errors import TrouperError
 from ..system.targets import find_target
+from .determinism import check_determinism
 from .exploring import explore
 from .files import load, recording_of, save
 from .run import Outcome, Target, run_once
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     _add_simulate(commands)
     _add_replay(commands)
     _add_shrink(commands)
+    _add_check(commands)
     chosen = parser.parse_args(arguments)
     try:
         return COMMANDS[chosen.command](chosen)
@@ -63,6 +65,14 @@ def _add_shrink(commands: Any) -> None:
     shrink.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
     shrink.add_argument("--script", type=Path, metavar="FILE", help="write a program there that runs it")
     shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check-determinism", help="run seeds in two processes each, and compare")
+    check.add_argument("target", metavar="MODULE:NAME", help="where the simulation is")
+    check.add_argument("--seeds", type=_positive, default=20, help="how many (20)")
+    check.add_argument("--first-seed", type=int, default=0, help="the first (0)")
+    check.add_argument("--strategy", type=_strategy, default="portfolio", help="as for simulate")
 
 
 def _positive(text: str) -> int:
@@ -145,4 +155,16 @@ def _shrink(chosen: argparse.Namespace) -> int:
     return 1
 
 
-COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {"simulate": _simulate, "replay": _replay, "shrink": _shrink}
+def _check(chosen: argparse.Namespace) -> int:
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    divergence = check_determinism(chosen.target, seeds, strategy=chosen.strategy)
+    print(divergence or f"{chosen.target}: {chosen.seeds} seeds gave the same traces in two processes each")
+    return int(divergence is not None)
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "simulate": _simulate,
+    "replay": _replay,
+    "shrink": _shrink,
+    "check-determinism": _check,
+}
