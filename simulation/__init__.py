@@ -17,6 +17,7 @@ from .client import Client as Client
 from .determinism import CheckFailed as CheckFailed
 from .determinism import Divergence as Divergence
 from .determinism import check_determinism as check_determinism
+from .disk import Disk as Disk
 from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure

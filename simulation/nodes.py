@@ -15,6 +15,7 @@ from ..events import EventStream
 from ..registry import Address
 from ..system import System
 from ..system.opening import guardian
+from .disk import Disk
 from .node_runtime import Conductor, NodeRuntime
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class SimulatedNode:
         self.life: int = 0
         self.rate: float = 1.0
         self.is_absent: bool = False
+        self.disk: Disk | None = None
         self.runtime: NodeRuntime | None = None
         self._specs = specs
         self._cluster = cluster
@@ -169,6 +171,8 @@ class SimulatedNode:
         self.runtime = None
         self._ended.append(runtime)
         del self._cluster.up[self.name]
+        if self.disk is not None:
+            self.disk.crash()
         runtime.die(self._cluster.schedule)
         self._cluster.watches.silence(self.name)
 

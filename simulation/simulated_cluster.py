@@ -18,6 +18,7 @@ from ..registry import Address
 from ..supervision import describe_cause
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .disk import Disk
 from .faults import FaultDriver, Faults
 from .history import History
 from .links import Conditions, Links
@@ -68,6 +69,7 @@ class Simulation:
         self.digest: str = ""
         self._is_calm = False
         self._clients: dict[str, SimulatedNode] = {}
+        self._disks: dict[str, Disk] = {}
         self._working = 0
         self._always: list[Oracle] = []
         self._eventually: list[tuple[Oracle, float]] = []
@@ -86,6 +88,7 @@ class Simulation:
         """
         self._check_name(name)
         node = self.nodes[name] = self._new_node(name, specs)
+        node.disk = self.disk(name)
         return node
 
     def client(self, workload: Workload, name: str | None = None) -> None:
@@ -95,6 +98,13 @@ class Simulation:
         self._check_name(name)
         self._clients[name] = self._new_node(name, (actor(ClientActor, name, workload, self, name="client", restart="temporary"),))
         self._working += 1
+
+    def disk(self, name: str) -> Disk:
+        """The disk of the node *name*, the same in all its lives. It is asked for before the node is added, for its specs."""
+        disk = self._disks.get(name)
+        if disk is None:
+            disk = self._disks[name] = Disk(self.world, name)
+        return disk
 
     def _check_name(self, name: str) -> None:
         if name in self.nodes or name in self._clients:
