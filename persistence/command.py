@@ -146,7 +146,7 @@ def _time(at: float) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line behind ``trouper journal``, which is its first word. Returns the exit code: 0 well, 1 something is broken or missing, 2 called wrongly."""
+    """``trouper journal``, which is the first word of *arguments*. Returns the exit code: 0 well, 1 broken or missing, 2 called wrongly."""
     parser = argparse.ArgumentParser(prog="trouper journal", description="Looks at the file of a journal, and changes nothing in it.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
