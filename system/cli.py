@@ -32,6 +32,7 @@ COMMANDS_ABOVE: Final = {
     "simulate": ("simulation", "run a simulated cluster under many seeds"),
     "replay": ("simulation", "run a recorded simulation again"),
     "check-determinism": ("simulation", "run seeds of a simulation in two processes each, and compare"),
+    "diagram": ("simulation", "draw a recorded simulation"),
     "shrink": ("simulation", "look for a smaller run that breaks the same"),
     "journal": ("persistence", "look at the file of a journal: check, show, export"),
 }
