@@ -63,14 +63,9 @@ def test_what_actors_say_cannot_break_the_page() -> None:
 def test_a_browser_shows_the_diagram(tmp_path: Path) -> None:
     """Chromium loads the page and runs its script without an error, and all events are in the document."""
     page = _page(tmp_path)
-    arguments = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--enable-logging=stderr",
-        "--dump-dom",
-    ]
-    ended = subprocess.run([str(CHROMIUM), *arguments, page.as_uri()], capture_output=True, text=True, timeout=60, check=False)
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
+    shown = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr"]
+    arguments = [*shown, *quiet, "--dump-dom"]
+    ended = subprocess.run([str(CHROMIUM), *arguments, page.as_uri()], capture_output=True, text=True, timeout=120, check=False)
     assert ended.stdout.count("<circle") == page.read_text().count("<circle")
     assert "Uncaught" not in ended.stderr
