@@ -26,7 +26,7 @@ from raft.server import RaftServer  # noqa: E402
 from raft.session import Session  # noqa: E402
 
 NAMES = ("a", "b", "c")
-COMMANDS = 15
+COMMANDS = 12
 
 
 @define(eq=False)

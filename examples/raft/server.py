@@ -18,19 +18,11 @@ from .store import Store
 
 
 class Disk(Protocol):
-    """What outlives a server. `trouper.simulation` has one that forgets what was not synced; main.py has a dict."""
+    """What outlives a server, once it is synced. `trouper.simulation` has one that forgets what was not; main.py has a dict."""
 
-    def write(self, key: str, value: Any) -> None:
-        """Writes a value."""
-        ...
-
-    def read(self, key: str, default: Any = None) -> Any:
-        """The value that was written last."""
-        ...
-
-    def sync(self) -> None:
-        """Returns when all that was written is safe."""
-        ...
+    def write(self, key: str, value: Any) -> None: ...
+    def read(self, key: str, default: Any = None) -> Any: ...
+    def sync(self) -> None: ...
 
 
 @define(eq=False)
@@ -48,7 +40,7 @@ class RaftServer(Actor[RaftMessage]):
     name: str
     cluster: Mapping[str, ActorRef[RaftMessage]]
     disk: Disk
-    heartbeat: float = 0.1
+    heartbeat: float = 0.15
     role: Literal["follower", "candidate", "leader"] = field(default="follower", init=False)
     leader: str | None = field(default=None, init=False)
     term: int = field(default=0, init=False)

@@ -42,7 +42,7 @@ class Session:
                 if isinstance(answer, Done):
                     return answer
                 hint = answer.leader
-                await trio.sleep(self.patience / 10)
+                await trio.sleep(self.patience / 5)
             except AskError:
                 pass  # it may have been heard, or not
             self._asked = names.index(hint) if hint is not None else (self._asked + 1) % len(names)
