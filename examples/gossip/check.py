@@ -17,7 +17,7 @@ from trouper.simulation import Client, Faults, Simulation, explore, simulation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package is found wherever this file is loaded from
 
-from gossip.member import Change, Member  # noqa: E402
+from gossip.member import Change, Member
 
 NAMES = ("a", "b", "c", "d", "e")
 CHANGES = 12

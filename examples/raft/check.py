@@ -21,9 +21,9 @@ from trouper.simulation import UNKNOWN, Client, Faults, KeyValue, Simulation, ex
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package is found wherever this file is loaded from
 
-from raft.messages import Done, Entry  # noqa: E402
-from raft.server import RaftServer  # noqa: E402
-from raft.session import Session  # noqa: E402
+from raft.messages import Done, Entry
+from raft.server import RaftServer
+from raft.session import Session
 
 NAMES = ("a", "b", "c")
 COMMANDS = 12
@@ -135,4 +135,5 @@ def raft_cluster(sim: Simulation) -> None:
 
 
 if __name__ == "__main__":
-    print(explore(raft_cluster, 100))
+    tried = explore(raft_cluster, 100)
+    print(f"{tried.seeds} seeds, {tried.fired['crash']} crashes, {tried.fired['partition']} partitions: {tried.violations} violations")

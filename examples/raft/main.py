@@ -16,9 +16,9 @@ from trouper import ActorRef, actor, open_system, supervisor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package is found wherever this file is loaded from
 
-from raft.messages import LeaderElected, RaftMessage  # noqa: E402
-from raft.server import RaftServer  # noqa: E402
-from raft.session import Session  # noqa: E402
+from raft.messages import LeaderElected, RaftMessage
+from raft.server import RaftServer
+from raft.session import Session
 
 
 @define(eq=False)

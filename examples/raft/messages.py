@@ -103,4 +103,3 @@ class LeaderElected:
 
 
 RaftMessage: TypeAlias = Command | RequestVote | Vote | Append | Appended | Tick
-

@@ -16,19 +16,25 @@ from trouper.simulation import Client, Faults, Simulation, explore, simulation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package is found wherever this file is loaded from
 
-from two_phase_commit.protocol import Begin, ResourceManager, TransactionManager  # noqa: E402
+from two_phase_commit.protocol import Begin, ResourceManager, TransactionManager
 
 NAMES = ("a", "b", "c")
 TRANSACTIONS = 10
 
 
-def build(sim: Simulation, refuses: float, resource_manager: type[ResourceManager] = ResourceManager) -> None:
-    """A transaction manager and three resource managers, each on a node of its own."""
+def build(
+    sim: Simulation,
+    refuses: float,
+    resource_manager: type[ResourceManager] = ResourceManager,
+    transaction_manager: type[TransactionManager] = TransactionManager,
+) -> None:
+    """A transaction manager and three resource managers, each on a node of its own. Their classes may be ones with a mistake."""
     manager = sim.ref("manager", "/user/manager")
-    sim.node("manager", actor(TransactionManager, {name: sim.ref(name, f"/user/{name}") for name in NAMES}, sim.disk("manager"), name="manager"))
+    managers = {name: sim.ref(name, f"/user/{name}") for name in NAMES}
+    sim.node("manager", actor(transaction_manager, managers, sim.disk("manager"), name="manager"))
     for name in NAMES:
         sim.node(name, actor(resource_manager, name, manager, sim.disk(name), refuses, name=name))
-    sim.always(lambda: everybody_ends_alike(sim))
+    sim.always(everybody_ends_alike)
 
 
 def everybody_ends_alike(sim: Simulation) -> None:
@@ -85,4 +91,6 @@ if __name__ == "__main__":
     tried = explore(two_phase_commit, 100)
     print(f"{tried.seeds} seeds of every fault, {tried.violations} of them not atomic or not ended")
     tried = explore(blocked, 10)
-    print(f"{tried.seeds} seeds of a manager that is away when all are prepared: all blocked until it is back, {tried.violations} of them not")
+    print(
+        f"{tried.seeds} seeds of a manager that is away when all are prepared: all blocked until it is back, {tried.violations} of them not"
+    )
