@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from ..errors import TrouperError
 from ..system.targets import find_target
 from .determinism import check_determinism
+from .diagram import diagram
 from .exploring import explore
 from .files import load, recording_of, save
 from .run import Outcome, Target, run_once
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     _add_replay(commands)
     _add_shrink(commands)
     _add_check(commands)
+    _add_diagram(commands)
     chosen = parser.parse_args(arguments)
     try:
         return COMMANDS[chosen.command](chosen)
@@ -65,6 +67,12 @@ def _add_shrink(commands: Any) -> None:
     shrink.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
     shrink.add_argument("--script", type=Path, metavar="FILE", help="write a program there that runs it")
     shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
+
+
+def _add_diagram(commands: Any) -> None:
+    drawn = commands.add_parser("diagram", help="draw a recorded simulation as a page of HTML")
+    drawn.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' or 'trouper shrink' wrote")
+    drawn.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the page goes (FILE with '.html')")
 
 
 def _add_check(commands: Any) -> None:
@@ -141,6 +149,15 @@ def _replay(chosen: argparse.Namespace) -> int:
     return int(outcome.violation is not None)
 
 
+def _diagram(chosen: argparse.Namespace) -> int:
+    recording = load(chosen.file)
+    outcome = run_once(_target(recording.target), recording.seed, strategy=recording.strategy, record=recording.draws, keeps=True)
+    output: Path = chosen.output or chosen.file.with_suffix(".html")
+    output.write_text(diagram(outcome.events, str(outcome.violation or "nothing is broken")), encoding="utf-8")
+    print(output)
+    return 0
+
+
 def _shrink(chosen: argparse.Namespace) -> int:
     recording = load(chosen.file)
     shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
@@ -166,5 +183,6 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "simulate": _simulate,
     "replay": _replay,
     "shrink": _shrink,
+    "diagram": _diagram,
     "check-determinism": _check,
 }

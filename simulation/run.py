@@ -103,13 +103,11 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool)
     with ordered_by(world.order), _without_collector(), guarded():
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
-        except* SimulationStuck as stuck:
-            violation = Violation("stuck", "the run", str(_first(stuck)), world.now)
-        except* trio.TrioInternalError as broken:
-            cause = _first(broken).__cause__
-            if not isinstance(cause, SimulationStuck):
-                raise
-            violation = Violation("stuck", "the run", str(cause), world.now)
+        except BaseException as error:  # noqa: BLE001  # it is raised again, without the groups around it
+            first = _first(error)
+            if not isinstance(first, SimulationStuck):
+                raise first from first.__cause__
+            violation = Violation("stuck", "the run", str(first), world.now)
     violation = simulation.violation or violation
     driver = simulation.driver
     fired = dict(driver.fired) if driver is not None else {}
@@ -136,9 +134,12 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool)
 
 
 def _first(error: BaseException) -> BaseException:
+    """What ended the run, out of the groups and wrappings that nurseries and trio put around it."""
     inner: Any = error
     while isinstance(inner, BaseExceptionGroup):
         inner = inner.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(inner, trio.TrioInternalError) and isinstance(inner.__cause__, SimulationStuck):
+        return inner.__cause__
     return cast("BaseException", inner)
 
 
