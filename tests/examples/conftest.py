@@ -11,6 +11,8 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
+sys.path.insert(0, str(EXAMPLES))  # test_simulated.py also imports the packages there, to plant mistakes in them
+
 Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

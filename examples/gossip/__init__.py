@@ -1,0 +1,1 @@
+"""Gossip: everybody learns everything by telling somebody now and then."""

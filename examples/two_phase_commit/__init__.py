@@ -1,0 +1,1 @@
+"""Two-phase commit: atomic, and blocked while the transaction manager is away."""
