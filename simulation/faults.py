@@ -229,13 +229,17 @@ class FaultDriver:
                 links += [(other, alone) for _, other in links]
         if not links:
             return
-        self._note("partition", "", ", ".join(f"{one}>{other}" for one, other in links))
+        self._note("partition", "", _named(links))
         for one, other in links:
             self._cluster.cut(one, other)
         self._lasts(partial(self._heal, links))
 
     def _heal(self, links: Sequence[tuple[str, str]]) -> None:
         if not self._is_stopped:
-            self._note("heal", "")
+            self._note("heal", "", _named(links))
         for one, other in links:
             self._cluster.links.mend(one, other)
+
+
+def _named(links: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{one}>{other}" for one, other in links)

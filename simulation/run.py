@@ -68,6 +68,7 @@ def run_once(
     record: Sequence[Draw] = (),
     after: AfterTheRecord = "seed",
     keeps: bool = False,
+    keeps_states: bool = False,
 ) -> Outcome:
     """
     Runs *target* once.
@@ -82,10 +83,11 @@ def run_once(
         record: Draws to be replayed first.
         after: Where draws come from when the record is over.
         keeps: Whether the outcome has the events and the draws of a run that found nothing.
+        keeps_states: Whether the events tell besides how the actors of the nodes are after each step; this takes its time.
     """
     chosen = strategy if isinstance(strategy, StrategyChoice) else StrategyChoice(strategy)
     tape = Tape(seed, record, after=after)
-    trace = Trace(keeps=keeps)
+    trace = Trace(keeps=keeps, keeps_states=keeps_states)
     simulation = Simulation(tape, trace, chosen.for_seed(seed))
     world = simulation.world
     violation: Violation | None = None
@@ -117,7 +119,7 @@ def run_once(
         driver.mix if driver is not None else {},
         fired,
         simulation.message_types,
-        tape.draws if keeps or violation is not None else [],
+        tape.draws if keeps or keeps_states or violation is not None else [],
         tape.departure,
         trace.events,
     )

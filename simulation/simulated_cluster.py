@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import trio
 
 from ..actors import ActorRef, ActorSpec, actor
@@ -18,6 +19,7 @@ from ..registry import Address
 from ..supervision import describe_cause
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .describing import describe
 from .faults import FaultDriver, Faults
 from .history import History
 from .links import Conditions, Links
@@ -174,13 +176,14 @@ class Simulation:
         """Cuts the nodes *some* off from *others* in a block: both ways, or only what *some* send."""
         links = [(one, other) for one in some for other in others]
         links += [(other, one) for one, other in links] if both_ways else []
-        self.note("fault", "", "partition", ", ".join(f"{one}>{other}" for one, other in links))
+        cut = ", ".join(f"{one}>{other}" for one, other in links)
+        self.note("fault", "", "partition", cut)
         for one, other in links:
             self._cluster.cut(one, other)
         try:
             yield
         finally:
-            self.note("fault", "", "heal", "")
+            self.note("fault", "", "heal", cut)
             for one, other in links:
                 self.links.mend(one, other)
 
@@ -219,6 +222,8 @@ class Simulation:
             conductor.nursery = nursery
             target(self)
             driver = self.driver = FaultDriver(self._faults, self._cluster, tuple(self.nodes.values()))
+            if world.trace.keeps_states:
+                world.checks.append(self._note_states)
             if self._always:
                 world.checks.append(self._check_always)
             for node in (*self.nodes.values(), *self._clients.values()):
@@ -234,6 +239,13 @@ class Simulation:
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.end()
             nursery.cancel_scope.cancel()
+
+    def _note_states(self) -> None:
+        for node in self.nodes.values():
+            for cell in node.runtime.cells if node.runtime is not None else ():
+                instance = cell.instance
+                if cell.path.startswith("/user/") and attrs.has(type(instance)):
+                    self.world.trace.add_state(self.world.now, node.name, cell.path, type(instance).__name__, describe(instance))
 
     def client_ended(self) -> None:
         """A workload is done."""
@@ -270,6 +282,7 @@ class Simulation:
         if self._is_calm:
             return
         self._is_calm = True
+        self.note("fault", "", "calm", "the clients have ended, or had their time: all faults end")
         assert self.driver is not None
         self.driver.stop()
         if not self._eventually:
