@@ -26,7 +26,7 @@ function eventWords(place) {
   if (kind === "sent") return `sends to ${nameOf(message.to)}: ${asShown(message)} #${number}`;
   if (kind === "delivered") return `gets from ${nameOf(message.from)}: ${asShown(message)} #${number}`;
   if (kind === "dropped") return message ? `${asShown(message)} from ${nameOf(message.from)} is dropped: ${text} #${number}` : `dropped: ${text}`;
-  if (kind === "step") return `${path} handles ${number && message ? message.what : text || what}`;
+  if (kind === "step") return `${path} handles ${number && message ? message.what : text.startsWith(what) ? text : `${what} ${text}`}`;
   if (kind === "resumed") return `${path} goes on`;
   if (kind === "client") return `client: ${what} ${text}`;
   return lane < 0 ? `${what} ${text}` : `${what} ${text}${actor}`;

@@ -33,8 +33,13 @@ function html(tag, className, text, parent) {
   return parent ? parent.appendChild(made) : made;
 }
 const seconds = (time) => `${time.toFixed(6)} s`;
-const cutTo = (text, width) => text.length > width ? `${text.slice(0, Math.max(1, width - 1))}…` : text;
+const cutTo = (long, width) => {
+  const text = compact(rounded(long), width);
+  return text.length > width ? `${text.slice(0, Math.max(1, width - 1))}\u2026` : text;
+};
 const nameOf = (lane) => lane < 0 ? "network" : run.lanes[lane].name;
+const rounded = (text) => text.replace(/\d+\.\d{7,}/g, (number) => String(Number(Number(number).toFixed(6))));
+const compact = (text, width) => text.length > width ? text.replace(/\b\w+=/g, "") : text;
 const asShown = (message) => message.replyTo ? `${message.what} \u21a9 ${message.text}` : message.text;
 
 function coneOf(place) {
@@ -67,6 +72,7 @@ function labelOf(turn) {
   for (const place of run.turnEvents.get(turn)) {
     const [, kind, , , what, text, number] = run.events[place], message = run.byNumber.get(number);
     if (kind === "delivered" && message && !lines.length) lines.push(asShown(message));
+    else if (kind === "step" && message && !lines.length) lines.push(`handles ${message.what}`);
     else if (kind === "step" && !number) lines.push(what === "Terminated" ? `Terminated: ${text}` : text || what);
     else if (kind === "client") { isClient = true; lines.push(text && text !== "None" ? `${what} ${text}` : what); }
     else if (kind === "fault" && what !== "partition" && what !== "heal") { isFault = true; lines.push(what); }
@@ -94,6 +100,7 @@ function layOut() {
     y.set(turn, at);
     before = time;
     if (byId("states").checked && !byId("by-time").checked && changeText(turn) && view.zoom > 0.6) at += 12;
+    if (run.brokenAt !== null && run.turns[run.brokenAt] === turn) at += 30;
   }
   // What is hidden still has a place in time: that of the next mark that is shown.
   let next = 0;

@@ -41,7 +41,7 @@ def page_of(diagram: Diagram, other: Diagram | None = None) -> str:
         script=_file("page.js") + "\n" + _file("details.js"),
         verdict_class="clean" if violation is None else "broken",
         verdict_head=escape(head),
-        verdict_text=escape("" if violation is None else violation.text),
+        verdict_text=escape("" if violation is None else violation.text.partition("\n")[0]),
         facts=" ".join(f"<span>{escape(name)} <b>{escape(text)}</b></span>" for name, text in {"": diagram.title, **diagram.facts}.items()),
         runs=json.dumps(runs, separators=(",", ":")).replace("<", "\\u003c"),
     )

@@ -13,7 +13,7 @@ WITH_FIELDS: Final = re.compile(r"(?P<head>\w+)\((?P<fields>\w+=.*)\)", re.DOTAL
 
 def changed_fields(before: str, after: str) -> str:
     """
-    The fields of *after* that are others in *before*, as ``name = value``; all of *after* if its form is another.
+    The fields of *after* that are others in *before*, as ``name = value``; all of *after* if its form is another; empty if nothing did.
 
     Args:
         before: As `describe` shows an object with fields; empty: there was none.
@@ -33,7 +33,7 @@ def changed_fields(before: str, after: str) -> str:
             changed.append(f"{name} = {value}")
         else:
             changed += [f"{name}.{part}" for part in inner.split("; ")]
-    return "; ".join(changed) or after
+    return "; ".join(changed)
 
 
 def _fields(text: str) -> list[tuple[str, str]]:

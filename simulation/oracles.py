@@ -79,4 +79,4 @@ def linearizable(model: Model, simulation: Any) -> Oracle:
 def _claim(predicate: Predicate) -> str:
     text = (getdoc(predicate) if isinstance(predicate, (FunctionType, MethodType)) else None) or ""
     first = text.partition("\n")[0]
-    return f"not so: {first}" if first else ""
+    return f"the claim was: {first}" if first else ""

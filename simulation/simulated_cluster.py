@@ -190,23 +190,19 @@ class Simulation:
     @contextmanager
     def down(self, name: str) -> Generator[None]:
         """A node crashes, and starts again at the end of a block."""
-        self.note("fault", name, "crash", "")
         self.nodes[name].crash()
         try:
             yield
         finally:
-            self.note("fault", name, "restart", "")
             self.nodes[name].start()
 
     @contextmanager
     def paused(self, name: str) -> Generator[None]:
         """A node stands still in a block."""
-        self.note("fault", name, "pause", "")
         self.nodes[name].pause()
         try:
             yield
         finally:
-            self.note("fault", name, "resume", "")
             self.nodes[name].unpause()
 
     # The run
@@ -241,11 +237,12 @@ class Simulation:
             nursery.cancel_scope.cancel()
 
     def _note_states(self) -> None:
-        for node in self.nodes.values():
-            for cell in node.runtime.cells if node.runtime is not None else ():
+        for node in self._cluster.up.values():
+            for cell in node.cells:
                 instance = cell.instance
-                if cell.path.startswith("/user/") and attrs.has(type(instance)):
-                    self.world.trace.add_state(self.world.now, node.name, cell.path, type(instance).__name__, describe(instance))
+                if node.name in self.nodes and cell.path.startswith("/user/") and attrs.has(type(instance)):
+                    text = describe(instance)
+                    self.world.trace.add_state(self.world.now, node.name, node.life, cell.path, type(instance).__name__, text)
 
     def client_ended(self) -> None:
         """A workload is done."""

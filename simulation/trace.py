@@ -57,7 +57,7 @@ class Trace:
         self.keeps_states: bool = keeps_states
         self._keeps = keeps or keeps_states
         self._states: list[tuple[int, Event]] = []
-        self._state_of: dict[tuple[str, str], str] = {}
+        self._state_of: dict[tuple[str, int, str], str] = {}
         self._hash = sha256()
         self._fresh: list[tuple[Any, ...]] = []
         self._kept: list[tuple[Any, ...]] = []
@@ -72,10 +72,10 @@ class Trace:
         if len(fresh) >= FLUSHED_AT:
             self._flush()
 
-    def add_state(self, time: float, node: str, path: str, what: str, text: str) -> None:
-        """How an actor is now, if that is not what it was."""
-        if self._state_of.get((node, path)) != text:
-            self._state_of[node, path] = text
+    def add_state(self, time: float, node: str, life: int, path: str, what: str, text: str) -> None:  # noqa: PLR0917
+        """How an actor is now, if that is not what it was in this life of its node."""
+        if self._state_of.get((node, life, path)) != text:
+            self._state_of[node, life, path] = text
             self._states.append((self.count + len(self._fresh), Event(time, "state", node, path, what, text, 0)))
 
     def _flush(self) -> None:
