@@ -14,6 +14,10 @@ How it is built:
 """
 
 from .client import Client as Client
+from .determinism import CheckFailed as CheckFailed
+from .determinism import Divergence as Divergence
+from .determinism import check_determinism as check_determinism
+from .disk import Disk as Disk
 from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure
@@ -41,6 +45,9 @@ from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
 from .run import Outcome as Outcome
 from .run import run_once as run_once
+from .shrinking import NothingToShrink as NothingToShrink
+from .shrinking import Shrunk as Shrunk
+from .shrinking import shrink as shrink
 from .simulated_cluster import Simulation as Simulation
 from .simulating import SimulationFailed as SimulationFailed
 from .simulating import simulate as simulate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
@@ -73,6 +73,10 @@ class Client:
             result: The model's result of that reply; None: the reply itself. `UNKNOWN` if the reply says that nobody knows.
         """
         simulation = self._simulation
+        if simulation.world.tape.choose(2, f"skips: {self.name}", _does_it):
+            if isinstance(answer, Coroutine):
+                answer.close()
+            return None
         operation = simulation.history.begin(self.name, kind, argument)
         simulation.note("client", self.name, kind, describe(argument))
         try:
@@ -85,6 +89,11 @@ class Client:
         simulation.note("client", self.name, f"{kind}: done", describe(answered))
         simulation.history.end(operation, answered)
         return reply
+
+
+def _does_it(_choices: int) -> int:
+    """No run draws that a client skips an operation: it is a knob for the shrinker, who asks which operations are needed."""
+    return 0
 
 
 Workload: TypeAlias = Callable[[Client], Awaitable[object]]

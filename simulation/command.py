@@ -1,5 +1,5 @@
 """
-The command line of simulations: ``trouper simulate TARGET`` and ``trouper replay FILE``.
+The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``, ``trouper diagram FILE``.
 
 Imported when one of them is called, and not by ``trouper run``.
 """
@@ -9,15 +9,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ..errors import TrouperError
 from ..system.targets import find_target
+from .determinism import check_determinism
+from .diagram import Diagram, diagram_of
+from .diagram_page import page_of
+from .diagram_text import text_of
 from .exploring import explore
 from .files import load, recording_of, save
+from .nearest import nearest_passing
 from .run import Outcome, Target, run_once
+from .scripts import script_of
+from .shiviz import shiviz_of
+from .shrinking import RUNS_MAX, shrink
 from .strategies import StrategyChoice, UnknownStrategy
 
 
@@ -27,9 +35,12 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_simulate(commands)
     _add_replay(commands)
+    _add_shrink(commands)
+    _add_check(commands)
+    _add_diagram(commands)
     chosen = parser.parse_args(arguments)
     try:
-        return _simulate(chosen) if chosen.command == "simulate" else _replay(chosen)
+        return COMMANDS[chosen.command](chosen)
     except TrouperError as error:
         print(f"trouper {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -52,6 +63,35 @@ def _add_replay(commands: Any) -> None:
     replay = commands.add_parser("replay", help="run a recorded simulation again")
     replay.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
     replay.add_argument("--events", type=int, default=40, help="how many of the last events are shown (40)")
+
+
+def _add_shrink(commands: Any) -> None:
+    shrink = commands.add_parser("shrink", help="look for a smaller run that breaks the same")
+    shrink.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
+    shrink.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
+    shrink.add_argument("--script", type=Path, metavar="FILE", help="write a program there that runs it")
+    shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check-determinism", help="run seeds in two processes each, and compare")
+    check.add_argument("target", metavar="MODULE:NAME", help="where the simulation is")
+    check.add_argument("--seeds", type=_positive, default=20, help="how many (20)")
+    check.add_argument("--first-seed", type=int, default=0, help="the first (0)")
+    check.add_argument("--strategy", type=_strategy, default="portfolio", help="as for simulate")
+
+
+def _add_diagram(commands: Any) -> None:
+    diagram = commands.add_parser("diagram", help="draw a recorded simulation")
+    diagram.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
+    diagram.add_argument("-o", "--output", type=Path, metavar="FILE", help="where it goes (a page: FILE with .html; text: the terminal)")
+    form = diagram.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="as text for a terminal, instead of a page of HTML")
+    form.add_argument("--shiviz", action="store_true", help="as a log for ShiViz, instead of a page of HTML")
+    diagram.add_argument("--cone", action="store_true", help="with --text: only what can have led to what is broken")
+    other = diagram.add_mutually_exclusive_group()
+    other.add_argument("--against", type=Path, metavar="FILE", help="another recorded run to compare it with")
+    other.add_argument("--against-passing", action="store_true", help="compare it with a run that begins the same and breaks nothing")
 
 
 def _positive(text: str) -> int:
@@ -111,11 +151,70 @@ def _replay(chosen: argparse.Namespace) -> int:
     recording = load(chosen.file)
     outcome = run_once(_target(recording.target), recording.seed, strategy=recording.strategy, record=recording.draws, keeps=True)
     for event in outcome.events[-chosen.events :]:
-        number = f" #{event.number}" if event.number else ""
-        print(f"{event.time:12.6f} {event.kind:9} {event.node:10} {event.path} {event.what} {event.text}{number}")
+        print(event)
     print(f"seed {outcome.seed}, {outcome.strategy}: {outcome.violation or 'nothing is broken'}")
     if outcome.departure is not None:
         print(f"The replay left its record: {outcome.departure}")
     elif outcome.digest != recording.digest:
         print("The trace is not the one that was recorded, though the record fits: the code has changed, or is not deterministic.")
     return int(outcome.violation is not None)
+
+
+def _shrink(chosen: argparse.Namespace) -> int:
+    recording = load(chosen.file)
+    shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
+    output: Path = chosen.output or chosen.file.with_suffix(f".small{chosen.file.suffix}")
+    smaller = recording_of(shrunk.after, recording.target)
+    save(smaller, output)
+    print(shrunk)
+    print(f"  recorded: trouper replay {output}")
+    if chosen.script is not None:
+        chosen.script.write_text(script_of(smaller), encoding="utf-8")
+        print(f"  as a program: python {chosen.script}")
+    return 1
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    divergence = check_determinism(chosen.target, seeds, strategy=chosen.strategy)
+    print(divergence or f"{chosen.target}: {chosen.seeds} seeds gave the same traces in two processes each")
+    return int(divergence is not None)
+
+
+def _diagram(chosen: argparse.Namespace) -> int:
+    shown = _drawn(chosen.file)
+    other: Diagram | None = None
+    if chosen.against is not None:
+        other = _drawn(chosen.against)
+    elif chosen.against_passing:
+        recording = load(chosen.file)
+        other = diagram_of(nearest_passing(_target(recording.target), recording), f"{recording.target}, passing")
+    if chosen.shiviz:
+        text = shiviz_of(shown)
+    else:
+        text = text_of(shown, other, only_cone=chosen.cone) if chosen.text else page_of(shown, other)
+    output: Path | None = chosen.output
+    if output is None and (chosen.text or chosen.shiviz):
+        print(text, end="")
+        return 0
+    output = output or chosen.file.with_suffix(".html")
+    output.write_text(text, encoding="utf-8")
+    print(f"drawn: {output}")
+    return 0
+
+
+def _drawn(file: Path) -> Diagram:
+    recording = load(file)
+    target = _target(recording.target)
+    return diagram_of(
+        run_once(target, recording.seed, strategy=recording.strategy, record=recording.draws, keeps_states=True), recording.target
+    )
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "simulate": _simulate,
+    "replay": _replay,
+    "shrink": _shrink,
+    "check-determinism": _check,
+    "diagram": _diagram,
+}

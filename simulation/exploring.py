@@ -7,10 +7,12 @@ however many there are.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ from .run import Outcome, Target, run_once
 
 VIOLATIONS_KEPT: Final = 10
 """Runs with a violation whose tape is kept in a report; the others are counted."""
+
+RUNS_A_COLLECTION: Final = 16
+"""After so many runs what they have left is collected."""
 
 SEEDS_A_BATCH: Final = 16
 """Seeds that a process is given at once."""
@@ -141,8 +146,10 @@ def explore(
 
 def _outcomes(target: Target, seeds: Sequence[int], strategy: str, jobs: int, stops: bool) -> Iterator[tuple[Outcome, float]]:
     if jobs == 1 or "fork" not in multiprocessing.get_all_start_methods():
-        for seed in seeds:
-            yield run_once(target, seed, strategy=strategy), 0.0
+        with _collected_seldom() as collect:
+            for seed in seeds:
+                yield run_once(target, seed, strategy=strategy), 0.0
+                collect()
         return
     batches = [seeds[start : start + SEEDS_A_BATCH] for start in range(0, len(seeds), SEEDS_A_BATCH)]
     run_batch = partial(_run_batch, target, strategy, stops)
@@ -165,10 +172,37 @@ def _run_inherited(batch: tuple[int, Sequence[int]]) -> list[tuple[Outcome, floa
 
 def _run_batch(target: Target, strategy: str, stops: bool, seeds: Sequence[int]) -> list[tuple[Outcome, float]]:
     outcomes: list[tuple[Outcome, float]] = []
-    for seed in seeds:
-        began = time.process_time()
-        outcome = run_once(target, seed, strategy=strategy)
-        outcomes.append((outcome, time.process_time() - began))
-        if stops and outcome.violation is not None:
-            break
+    with _collected_seldom() as collect:
+        for seed in seeds:
+            began = time.process_time()
+            outcome = run_once(target, seed, strategy=strategy)
+            collect()
+            outcomes.append((outcome, time.process_time() - began))
+            if stops and outcome.violation is not None:
+                break
     return outcomes
+
+
+@contextmanager
+def _collected_seldom() -> Generator[Callable[[], None]]:
+    """
+    Python's collector does not come by itself in this block, but when as many runs have ended as are worth its while: it
+    cost a third of a short run. What was there before is not looked through.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    ended = 0
+
+    def collect() -> None:
+        nonlocal ended
+        ended += 1
+        if ended % RUNS_A_COLLECTION == 0:
+            gc.collect()
+
+    try:
+        yield collect
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()

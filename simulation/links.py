@@ -8,7 +8,7 @@ the friendliest network there is. Cuts are directed, from one node to another, s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import field, frozen, validators
 
@@ -44,6 +44,20 @@ class Conditions:
     reorders: bool = False
 
 
+class _Labels(NamedTuple):
+    """What the draws of one link are called: each link has choices of its own, so that one can change without the others."""
+
+    loss: str
+    duplicate: str
+    latency: str
+    tail: str
+    length: str
+
+
+def _labels_of(source: str, target: str) -> _Labels:
+    return _Labels(*(f"{what}: {source}>{target}" for what in ("loss", "duplicate", "latency", "tail", "tail length")))
+
+
 class Links:
     """
     What is between the nodes.
@@ -62,6 +76,7 @@ class Links:
         self._world = world
         self._cuts: dict[tuple[str, str], float] = {}
         self._last: dict[object, float] = {}
+        self._labels: dict[tuple[str, str], _Labels] = {}
 
     def carry(self, source: str, target: str, channel: object, arrive: Callable[[], object]) -> bool:
         """
@@ -82,21 +97,24 @@ class Links:
         if self._cuts and (source, target) in self._cuts:
             self.cut_off += 1
             return False
-        if conditions.loss and tape.chance(conditions.loss, "loss"):
+        labels = self._labels.get((source, target))
+        if labels is None:
+            labels = self._labels[source, target] = _labels_of(source, target)
+        if conditions.loss and tape.chance(conditions.loss, labels.loss):
             self.losses += 1
             return False
-        self._arrive(conditions, channel, arrive)
-        if conditions.duplication and tape.chance(conditions.duplication, "duplicate"):
+        self._arrive(conditions, labels, channel, arrive)
+        if conditions.duplication and tape.chance(conditions.duplication, labels.duplicate):
             self.duplicates += 1
-            self._arrive(conditions, (channel, "duplicate"), arrive)
+            self._arrive(conditions, labels, (channel, "duplicate"), arrive)
         return True
 
-    def _arrive(self, conditions: Conditions, channel: object, arrive: Callable[[], object]) -> None:
+    def _arrive(self, conditions: Conditions, labels: _Labels, channel: object, arrive: Callable[[], object]) -> None:
         world = self._world
-        latency = conditions.latency_min + conditions.latency_span * world.tape.draw(STEPS_OF_LATENCY, "latency") / STEPS_OF_LATENCY
-        if conditions.tail and world.tape.chance(conditions.tail, "tail"):
+        latency = conditions.latency_min + conditions.latency_span * world.tape.draw(STEPS_OF_LATENCY, labels.latency) / STEPS_OF_LATENCY
+        if conditions.tail and world.tape.chance(conditions.tail, labels.tail):
             self.slow += 1
-            latency *= 1.0 + (conditions.tail_factor - 1.0) * world.tape.draw(STEPS_OF_LATENCY, "tail length") / STEPS_OF_LATENCY
+            latency *= 1.0 + (conditions.tail_factor - 1.0) * world.tape.draw(STEPS_OF_LATENCY, labels.length) / STEPS_OF_LATENCY
         when = world.now + latency
         if not conditions.reorders:
             when = max(when, self._last.get(channel, 0.0))

@@ -205,8 +205,7 @@ class NodeRuntime(Runtime):
         return self._conductor.may_hold()
 
     def end_slice_early(self) -> None:
-        """Somebody outside waits for what has just happened."""
-        self._conductor.end_slice_early()
+        """Who asks from another node is not outside: the network wakes it."""
 
     def withhold(self, cell: Cell) -> None:
         """A cell became ready while the node is paused, or after it crashed."""

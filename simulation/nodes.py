@@ -15,6 +15,7 @@ from ..events import EventStream
 from ..registry import Address
 from ..system import System
 from ..system.opening import guardian
+from .disk import Disk
 from .node_runtime import Conductor, NodeRuntime
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class SimulatedNode:
         self.name: str = name
         self.life: int = 0
         self.rate: float = 1.0
+        self.is_absent: bool = False
+        self.disk: Disk | None = None
         self.runtime: NodeRuntime | None = None
         self._specs = specs
         self._cluster = cluster
@@ -124,7 +127,7 @@ class SimulatedNode:
 
     def start(self) -> None:
         """A new life: everything that runs on it starts anew."""
-        if self.runtime is not None:
+        if self.runtime is not None or self.is_absent:
             return
         self.life += 1
         if self.life > 1:
@@ -171,6 +174,8 @@ class SimulatedNode:
         self.runtime = None
         self._ended.append(runtime)
         del self._cluster.up[self.name]
+        if self.disk is not None:
+            self.disk.crash()
         runtime.die(self._cluster.schedule)
         self._cluster.watches.silence(self.name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
@@ -15,7 +15,7 @@ from .guard import guarded
 from .oracles import Violation
 from .simulated_cluster import Simulation
 from .strategies import StrategyChoice
-from .tape import AfterTheRecord, Departure, Draw, Tape
+from .tape import AfterTheRecord, Departure, Draw, StreamTape, Tape
 from .trace import Event, Trace
 from .trio_order import ordered_by
 from .world import WorldClock
@@ -34,6 +34,7 @@ class Outcome:
         strategy: Which one proposed who runs.
         violation: What was found; None: nothing.
         digest: The hash of its trace: equal runs have equal ones.
+        count: Events of its trace.
         steps: Messages handled and handlers resumed.
         messages: Sent between nodes.
         seconds: How much virtual time passed.
@@ -49,6 +50,7 @@ class Outcome:
     strategy: str
     violation: Violation | None
     digest: str
+    count: int
     steps: int
     messages: int
     seconds: float
@@ -86,21 +88,28 @@ def run_once(
         keeps_states: Whether the events tell besides how the actors of the nodes are after each step; this takes its time.
     """
     chosen = strategy if isinstance(strategy, StrategyChoice) else StrategyChoice(strategy)
-    tape = Tape(seed, record, after=after)
+    return run_on(target, Tape(seed, record, after=after), chosen, keeps=keeps, keeps_states=keeps_states)
+
+
+def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: bool = False) -> Outcome:
+    """Runs *target* with the choices of each label from a stream of its own, which is followed by zeros: how a shrinker runs it."""
+    return run_on(target, StreamTape(streams), StrategyChoice("fifo"), keeps=keeps)
+
+
+def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False) -> Outcome:
+    """Runs *target* once on *tape*; see `run_once`."""
     trace = Trace(keeps=keeps, keeps_states=keeps_states)
-    simulation = Simulation(tape, trace, chosen.for_seed(seed))
+    simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world
     violation: Violation | None = None
     with ordered_by(world.order), _without_collector(), guarded():
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
-        except* SimulationStuck as stuck:
-            violation = Violation("stuck", "the run", str(_first(stuck)), world.now)
-        except* trio.TrioInternalError as broken:
-            cause = _first(broken).__cause__
-            if not isinstance(cause, SimulationStuck):
-                raise
-            violation = Violation("stuck", "the run", str(cause), world.now)
+        except BaseException as error:
+            first = _first(error)
+            if not isinstance(first, SimulationStuck):
+                raise first from first.__cause__
+            violation = Violation("stuck", "the run", str(first), world.now)
     violation = simulation.violation or violation
     driver = simulation.driver
     fired = dict(driver.fired) if driver is not None else {}
@@ -109,10 +118,11 @@ def run_once(
         if count:
             fired[kind] = count
     return Outcome(
-        seed,
-        chosen.text,
+        tape.seed,
+        strategy.text,
         violation,
         simulation.digest or trace.digest,
+        trace.count,
         world.steps,
         world.messages,
         world.now,
@@ -126,9 +136,12 @@ def run_once(
 
 
 def _first(error: BaseException) -> BaseException:
+    """What ended the run, out of the groups and wrappings that nurseries and trio put around it."""
     inner: Any = error
     while isinstance(inner, BaseExceptionGroup):
         inner = inner.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(inner, trio.TrioInternalError) and isinstance(inner.__cause__, SimulationStuck):
+        return inner.__cause__
     return cast("BaseException", inner)
 
 

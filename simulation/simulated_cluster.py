@@ -20,6 +20,7 @@ from ..supervision import describe_cause
 from .client import ClientActor, Workload
 from .cluster import Cluster
 from .describing import describe
+from .disk import Disk
 from .faults import FaultDriver, Faults
 from .history import History
 from .links import Conditions, Links
@@ -70,6 +71,7 @@ class Simulation:
         self.digest: str = ""
         self._is_calm = False
         self._clients: dict[str, SimulatedNode] = {}
+        self._disks: dict[str, Disk] = {}
         self._working = 0
         self._always: list[Oracle] = []
         self._eventually: list[tuple[Oracle, float]] = []
@@ -88,6 +90,7 @@ class Simulation:
         """
         self._check_name(name)
         node = self.nodes[name] = self._new_node(name, specs)
+        node.disk = self.disk(name)
         return node
 
     def client(self, workload: Workload, name: str | None = None) -> None:
@@ -97,6 +100,13 @@ class Simulation:
         self._check_name(name)
         self._clients[name] = self._new_node(name, (actor(ClientActor, name, workload, self, name="client", restart="temporary"),))
         self._working += 1
+
+    def disk(self, name: str) -> Disk:
+        """The disk of the node *name*, the same in all its lives. It is asked for before the node is added, for its specs."""
+        disk = self._disks.get(name)
+        if disk is None:
+            disk = self._disks[name] = Disk(self.world, name)
+        return disk
 
     def _check_name(self, name: str) -> None:
         if name in self.nodes or name in self._clients:
@@ -223,7 +233,10 @@ class Simulation:
             if self._always:
                 world.checks.append(self._check_always)
             for node in (*self.nodes.values(), *self._clients.values()):
+                node.is_absent = bool(world.tape.choose(2, f"absent: {node.name}", lambda _: 0))  # a knob for the shrinker
                 node.start()
+                if node.is_absent and node.name in self._clients:
+                    self.client_ended()
             driver.start()
             duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)

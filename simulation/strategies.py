@@ -9,7 +9,7 @@ but for so many moments at which the first waits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final, Protocol
 
@@ -18,8 +18,8 @@ from attrs import define, frozen
 from ..actors.cell import Cell
 from ..errors import TrouperError
 
-STEPS_EXPECTED: Final = 2_000
-"""Steps among which the moments of `pct` and `delay` are spread."""
+STEPS_EXPECTED: Final = (50, 200, 1_000, 5_000)
+"""Choices among which the moments of `pct` and `delay` are spread: one of these, by seed, since nobody knows how long a run will be."""
 
 DEPTH: Final = 3
 """Of a strategy that names none."""
@@ -31,6 +31,11 @@ class Strategy(Protocol):
     def pick(self, ready: Sequence[Cell]) -> int:
         """The index of one of the ready, of which there are at least two, in the order in which they became ready."""
         ...
+
+
+def _moments(random: Callable[[], float], count: int) -> set[int]:
+    expected = STEPS_EXPECTED[int(random() * len(STEPS_EXPECTED))]
+    return {1 + int(random() * expected) for _ in range(count)}
 
 
 class RandomStrategy:
@@ -64,7 +69,7 @@ class PctStrategy:
     def __init__(self, seed: int, depth: int) -> None:
         self._random = Random(seed ^ 0x9C7).random
         self._priorities: dict[Cell, float] = {}
-        self._moments = {int(self._random() * STEPS_EXPECTED) for _ in range(depth - 1)}
+        self._moments = _moments(self._random, depth - 1)
         self._step = 0
         self._lowest = 0.0
 
@@ -97,7 +102,7 @@ class DelayStrategy:
 
     def __init__(self, seed: int, delays: int) -> None:
         random = Random(seed ^ 0xDE1A).random
-        self._moments = {int(random() * STEPS_EXPECTED) for _ in range(delays)}
+        self._moments = _moments(random, delays)
         self._step = 0
 
     def pick(self, ready: Sequence[Cell]) -> int:  # noqa: ARG002

@@ -10,7 +10,7 @@ other methods need not be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Literal
 
@@ -136,3 +136,31 @@ class Tape:
         self._sizes.append(n)
         self._values.append(recorded.value)
         return recorded.value
+
+
+class StreamTape(Tape):
+    """
+    A tape whose choices come from one stream a label, so that a change of one kind of choices leaves the others in place.
+
+    Args:
+        streams: The values of each label in order. What is missing is 0, and what is too large the largest there is.
+    """
+
+    def __init__(self, streams: Mapping[str, Sequence[int]]) -> None:
+        super().__init__(0)
+        self._streams = {label: iter(values) for label, values in streams.items()}
+
+    def draw(self, n: int, label: str) -> int:
+        """The next of its label."""
+        if n <= 1:
+            return 0
+        stream = self._streams.get(label)
+        value = 0 if stream is None else min(next(stream, 0), n - 1)
+        self._labels.append(label)
+        self._sizes.append(n)
+        self._values.append(value)
+        return value
+
+    def choose(self, n: int, label: str, propose: Callable[[int], int]) -> int:  # noqa: ARG002
+        """The next of its label, whatever is proposed."""
+        return self.draw(n, label)

@@ -43,6 +43,10 @@ class Event(NamedTuple):
     text: str
     number: int
 
+    def __str__(self) -> str:
+        number = f" #{self.number}" if self.number else ""
+        return f"{self.time:12.6f} {self.kind:9} {self.node:10} {self.path} {self.what} {self.text}{number}"
+
 
 class Trace:
     """

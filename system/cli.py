@@ -29,6 +29,9 @@ INTERRUPTED = 128 + signal.SIGINT
 COMMANDS_ABOVE: Final = {
     "simulate": ("simulation", "run a simulated cluster under many seeds"),
     "replay": ("simulation", "run a recorded simulation again"),
+    "check-determinism": ("simulation", "run seeds of a simulation in two processes each, and compare"),
+    "shrink": ("simulation", "look for a smaller run that breaks the same"),
+    "diagram": ("simulation", "draw a recorded simulation"),
 }
 """Commands of rooms that stand above this one, by the room, whose `command.main` is imported when the command is called."""
 
