@@ -105,7 +105,7 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
     with ordered_by(world.order), _without_collector(), guarded():
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # it is raised again, without the groups around it
             first = _first(error)
             if not isinstance(first, SimulationStuck):
                 raise first from first.__cause__

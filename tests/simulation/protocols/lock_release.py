@@ -97,8 +97,8 @@ def _lock(sim: Simulation, *, looks: bool) -> None:
     visitors = [sim.node(name, actor(Visitor, sim.ref("lock", "/user/lock"), name="visitor")) for name in ("a", "b", "c")]
     sim.always(one_is_inside)
     sim.failure_detector(0.3)
-    sim.duration = 4.0
-    for start in (0.5, 1.5, 2.5):
+    sim.duration = 2.5
+    for start in (0.5, 1.5):
         sim.at(start, visitors[0].crash)
         sim.at(start + 0.1, visitors[0].start)
     sim.faults(Faults.swarm(crashes=False, partitions=False, pauses=False, loss=False, duplication=False))

@@ -101,7 +101,7 @@ def _snapshot(sim: Simulation, *, reorders: bool) -> None:
         sim.node(name, actor(Bank, name, others, name="bank"))
     sim.network(Conditions(tail=0.1, reorders=reorders))
     sim.always(a_snapshot_holds_all_the_money)
-    sim.duration = 0.3
+    sim.duration = 0.15
 
 
 def broken(sim: Simulation) -> None:
