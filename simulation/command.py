@@ -191,8 +191,10 @@ def _diagram(chosen: argparse.Namespace) -> int:
         other = diagram_of(nearest_passing(_target(recording.target), recording), f"{recording.target}, passing")
     if chosen.shiviz:
         text = shiviz_of(shown)
+    elif chosen.text:
+        text = text_of(shown, other, only_cone=chosen.cone)
     else:
-        text = text_of(shown, other, only_cone=chosen.cone) if chosen.text else page_of(shown, other)
+        text = page_of(shown, other)
     output: Path | None = chosen.output
     if output is None and (chosen.text or chosen.shiviz):
         print(text, end="")

@@ -1,8 +1,8 @@
 """
 A run as a picture: lanes, messages between them, what stood still when, and what is broken where.
 
-This is the picture as data, which `diagram_page`, `diagram_text` and `shiviz` draw each in its way. All of it follows from the trace: the same
-trace gives the same picture, byte by byte.
+This is the picture as data, which `diagram_page`, `diagram_text` and `shiviz` draw each in its way. All of it follows from the trace: the
+same trace gives the same picture, byte by byte.
 """
 
 from __future__ import annotations
@@ -256,7 +256,9 @@ class _Draft:
 
 def _messages(events: Sequence[Event], spans: Sequence[Span]) -> tuple[Message, ...]:
     drafts: dict[int, _Draft] = {}
-    cuts = [(span.begin, len(events) if span.end is None else span.end, events[span.begin].text) for span in spans if span.kind == "partition"]
+    cuts = [
+        (span.begin, len(events) if span.end is None else span.end, events[span.begin].text) for span in spans if span.kind == "partition"
+    ]
     for place, event in enumerate(events):
         if event.kind == "sent":
             reply = REPLY.fullmatch(event.path)

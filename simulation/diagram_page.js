@@ -75,7 +75,7 @@ function labelOf(turn) {
     else if (kind === "step" && message && !lines.length) lines.push(`handles ${message.what}`);
     else if (kind === "step" && !number) lines.push(what === "Terminated" ? `Terminated: ${text}` : text || what);
     else if (kind === "client") { isClient = true; lines.push(text && text !== "None" ? `${what} ${text}` : what); }
-    else if (kind === "fault" && what !== "partition" && what !== "heal") { isFault = true; lines.push(what); }
+    else if (kind === "fault" && what !== "partition" && what !== "heal") { isFault = true; lines.push(text ? `${what}: ${text}` : what); }
     else if (kind === "resumed" && !lines.length) lines.push("goes on");
   }
   return { text: lines.join(", "), isClient, isFault };

@@ -56,7 +56,10 @@ def _plain(diagram: Diagram) -> dict[str, Any]:
     violation = diagram.violation
     return {
         "lanes": [{"name": name, "client": name in diagram.clients} for name in diagram.lanes],
-        "events": [[event.time, event.kind, lanes.get(event.node, -1), event.path, event.what, event.text, event.number] for event in diagram.events],
+        "events": [
+            [event.time, event.kind, lanes.get(event.node, -1), event.path, event.what, event.text, event.number]
+            for event in diagram.events
+        ],
         "turns": diagram.turns,
         "causes": diagram.causes,
         "messages": [_plain_message(message, lanes) for message in diagram.messages],

@@ -21,8 +21,8 @@ TEXT_MAX: Final = 100
 
 def text_of(diagram: Diagram, other: Diagram | None = None, *, only_cone: bool = False) -> str:
     """
-    The diagram as lines of text. ``o`` is something that happens, ``>`` and ``<`` end an arrow, ``x`` a lost one, ``!`` a fault; a lane that
-    is down is ``:``, one that is paused ``=``.
+    The diagram as lines of text. ``o`` is something that happens, ``>`` and ``<`` end an arrow, ``x`` a lost one, ``!`` is a fault; a lane
+    that is down is ``:``, one that is paused ``=``.
 
     Args:
         diagram: The run.
@@ -57,7 +57,8 @@ class _Text:
                 f"{'':12}  {self._idle()}    {change.path}: {change.changed}" for change in diagram.changes.get(place, ()) if change.changed
             ]
             if place == diagram.broken_at and violation is not None:
-                lines.append(f"{'':12}  {'^'.rjust(self._columns.get(event.node, 0) + 1).ljust(self._width * len(diagram.lanes))}  BROKEN HERE: {violation}")
+                mark = "^".rjust(self._columns.get(event.node, 0) + 1).ljust(self._width * len(diagram.lanes))
+                lines.append(f"{'':12}  {mark}  BROKEN HERE: {violation}")
         lines += ["", f"{violation}" if violation is not None else "Nothing is broken."]
         return "\n".join(lines) + "\n"
 
