@@ -199,9 +199,9 @@ def _diagram(chosen: argparse.Namespace) -> int:
     if output is None and (chosen.text or chosen.shiviz):
         print(text, end="")
         return 0
-    output = output or chosen.file.with_suffix(".html")
-    output.write_text(text, encoding="utf-8")
-    print(f"drawn: {output}")
+    file: Path = output or chosen.file.with_suffix(".html")
+    file.write_text(text, encoding="utf-8")
+    print(f"drawn: {file}")
     return 0
 
 

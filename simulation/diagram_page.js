@@ -5,7 +5,7 @@ window.addEventListener("error", (error) => { document.body.dataset.error = erro
 
 const DATA = JSON.parse(document.getElementById("runs").textContent);
 const COLOURS = ["#0b63c4", "#b34700", "#007a6c", "#8a3ab9", "#8f6a00", "#c2185b", "#4a5d23", "#3949ab", "#00838f", "#6d4c41"];
-const GUTTER = 84, TOP = 30, CHARACTER = 6.1;
+const GUTTER = 84, TOP = 30, CHARACTER = 6.1, REPEATED = 600;
 const view = { run: 0, zoom: 1, selected: null, cone: null, hiddenTypes: new Set(), hiddenLanes: new Set(), found: new Set() };
 const byId = (id) => document.getElementById(id);
 const svg = byId("picture"), scroller = byId("scroll"), tip = byId("tip");
@@ -102,14 +102,12 @@ function layOut() {
     if (byId("states").checked && !byId("by-time").checked && changeText(turn) && view.zoom > 0.6) at += 12;
     if (run.brokenAt !== null && run.turns[run.brokenAt] === turn) at += 30;
   }
-  // What is hidden still has a place in time: that of the next mark that is shown.
-  let next = 0;
   const end = at + 74;
-  const yOf = (place) => {
+  const yOf = (place) => { // what is hidden still has a place in time: that of the next mark that is shown
     const turn = run.turns[place];
     if (y.has(turn)) return y.get(turn);
-    next = turns.findIndex((one) => one > turn);
-    return next < 0 ? end - 30 : y.get(turns[next]);
+    const next = turns.find((one) => one > turn);
+    return next === undefined ? end - 30 : y.get(next);
   };
   placed = { lanes, turns, x, y, yOf, laneWidth, end, width: Math.max(width, GUTTER + laneWidth * lanes.length), folds };
 }
@@ -128,7 +126,9 @@ function draw() {
     const top = yOf(begin), bottom = last === null ? end : yOf(last);
     element("rect", { class: "band", x: GUTTER, y: top, width: width - GUTTER, height: Math.max(4, bottom - top) }, svg);
     for (const edge of [top, bottom]) element("line", { class: "band-edge", x1: GUTTER, x2: width, y1: edge, y2: edge }, svg);
-    element("text", { class: "band-text", x: GUTTER + 28, y: top - 4 }, svg, `partition: ${text}`);
+    for (let at = top; at < bottom; at += REPEATED) {
+      element("text", { class: "band-text", x: GUTTER + 28, y: at - 4 }, svg, at === top ? `partition: ${text}` : `still cut: ${text}`);
+    }
     element("text", { class: "band-text", x: GUTTER + 28, y: bottom - 4 }, svg, last === null ? "" : `healed: ${text}`);
     counts.bands += 1;
   }
@@ -141,8 +141,10 @@ function draw() {
     const top = yOf(begin), height = Math.max(6, (last === null ? end : yOf(last)) - top);
     const bar = { "data-bar": kind, x: x.get(lane) - 8, y: top, width: 16, height, rx: 2, fill: kind === "crash" ? "url(#down)" : "url(#paused)" };
     element("rect", bar, svg);
-    const middle = top + height / 2, word = kind === "crash" ? "DOWN" : "PAUSED";
-    if (height > 50) element("text", { class: "bar-text", x: x.get(lane), y: middle, transform: `rotate(-90 ${x.get(lane)} ${middle}) translate(0 3)` }, svg, word);
+    const word = kind === "crash" ? "DOWN" : "PAUSED";
+    for (let at = top + Math.min(height / 2, 100); height > 50 && at < top + height - 20; at += 250) {
+      element("text", { class: "bar-text", x: x.get(lane), y: at, transform: `rotate(-90 ${x.get(lane)} ${at}) translate(0 3)` }, svg, word);
+    }
     counts.bars += 1;
   }
   for (const message of run.messages) if (messageShown(message)) drawMessage(message, counts);
@@ -211,7 +213,7 @@ function drawMark(turn, lastTime, laneWidth) {
     element("text", { class: "note", x: GUTTER + 28, y: at - 4 }, group, what === "calm" ? text : "");
     return lastTime;
   }
-  const label = labelOf(turn), change = byId("states").checked ? changeText(turn) : "", letters = Math.floor((laneWidth - 26) / CHARACTER);
+  const label = labelOf(turn), change = byId("states").checked ? changeText(turn) : "", letters = Math.floor((laneWidth - 26) / (label.isClient ? 7.2 : CHARACTER));
   const lead = run.turnEvents.get(turn).find((place) => run.events[place][6] || run.events[place][1] === "step") ?? turn;
   const colour = label.isFault ? "#c9182b" : label.isClient ? "#0b63c4" : kind === "dropped" ? "#c9182b" : colourOf(typeOf(run.events[lead]));
   if (kind !== "dropped") element("circle", { cx: x.get(lane), cy: at, r: label.isClient || label.isFault ? 5 : kind === "sent" ? 3 : 4, fill: colour }, group);

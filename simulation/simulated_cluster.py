@@ -252,7 +252,7 @@ class Simulation:
     def _note_states(self) -> None:
         for node in self._cluster.up.values():
             for cell in node.cells:
-                instance = cell.instance
+                instance: object = cell.instance
                 if node.name in self.nodes and cell.path.startswith("/user/") and attrs.has(type(instance)):
                     text = describe(instance)
                     self.world.trace.add_state(self.world.now, node.name, node.life, cell.path, type(instance).__name__, text)

@@ -86,7 +86,14 @@ always never_twice is broken at 0.600000 s: b was asked twice
 def _outcome(events: Sequence[Event], violation: Violation | None) -> Outcome:
     seed = run_once(nothing, 7, strategy="fifo", keeps=True)
     return evolve(
-        seed, violation=violation, digest="0123456789abcdef0123", seconds=0.9, mix={}, fired={"crash": 1}, message_types={}, events=list(events)
+        seed,
+        violation=violation,
+        digest="0123456789abcdef0123",
+        seconds=0.9,
+        mix={},
+        fired={"crash": 1},
+        message_types={},
+        events=list(events),
     )
 
 
@@ -136,8 +143,8 @@ def few_pings(sim: Simulation) -> None:
 
 def always_too_few(sim: Simulation) -> None:
     """Not even the calmest run passes."""
-    sim.node("a", actor(Player, sim.ref("a", "/user/player"), name="player"))
     sim.duration = 0.1
+    sim.faults(Faults.swarm())
     sim.at_the_end(lambda: False)
 
 
@@ -404,7 +411,14 @@ def test_the_command_line_draws_a_recording(tmp_path: Path, capsys: pytest.Captu
 
 def _in_chromium(page: Path, folder: Path, where: str = "") -> tuple[dict[str, str], str]:
     """What the page's script says of itself, and the document that it made."""
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", "--dump-dom"]
+    arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=5000",
+        "--dump-dom",
+    ]
     ended = subprocess.run(
         [str(CHROMIUM), *arguments, page.as_uri() + where], capture_output=True, text=True, encoding="utf-8", timeout=90, check=False
     )
