@@ -226,19 +226,22 @@ def cut_in_words(links: str) -> str:
         return ""
     pairs = {(one, other) for one, _, other in (link.partition(">") for link in links.split(", "))}
     both = {(one, other) for one, other in pairs if (other, one) in pairs}
-    parts = [f"{some} | {others}" for some, others in _grouped({(one, other) for one, other in both if one < other})]
-    parts += [f"{some} to {others}" for some, others in _grouped(pairs - both)]
+    sides = _grouped(both)
+    parts = [
+        f"{', '.join(some)} | {', '.join(others)}"
+        for place, (some, others) in enumerate(sides)
+        if (others, some) not in sides[:place]  # it was said from the other side
+    ]
+    parts += [f"{', '.join(some)} to {', '.join(others)}" for some, others in _grouped(pairs - both)]
     return "; ".join(parts)
 
 
-def _grouped(pairs: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    by_some: dict[str, set[str]] = {}
-    for one, other in sorted(pairs):
-        by_some.setdefault(one, set()).add(other)
+def _grouped(pairs: set[tuple[str, str]]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Those that are cut off from the same, together."""
     by_others: dict[tuple[str, ...], list[str]] = {}
-    for one, others in by_some.items():
-        by_others.setdefault(tuple(sorted(others)), []).append(one)
-    return [(", ".join(some), ", ".join(others)) for others, some in by_others.items()]
+    for one in sorted({one for one, _ in pairs}):
+        by_others.setdefault(tuple(sorted(other for some, other in pairs if some == one)), []).append(one)
+    return [(tuple(some), others) for others, some in by_others.items()]
 
 
 @define(eq=False)

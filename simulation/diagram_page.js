@@ -193,7 +193,7 @@ function drawMessage(message, counts) {
     if (!group) continue;
     element("path", { class: "cross", d: `M${toX - 4},${toY - 4} l8,8 M${toX + 4},${toY - 4} l-8,8` }, group);
     const text = isOnTheWay ? `${message.replyTo ? "reply " : ""}${message.what} to ${nameOf(message.to)} ${why}` : why;
-    element("text", { class: "why", x: toX + (side < 0 ? -8 : 8), y: toY + (isOnTheWay ? 4 : 12), "text-anchor": side < 0 ? "end" : "start" }, group, text);
+    if (view.zoom > 0.6) element("text", { class: "why", x: toX + (side < 0 ? -8 : 8), y: toY + (isOnTheWay ? 4 : 12), "text-anchor": side < 0 ? "end" : "start" }, group, text);
   }
   if (!message.arrivals.length && !message.drops.length) line(`M${x1},${y1} L${x1 + (x2 - x1) * .6},${Math.max(y1 + 10, end - 14)}`, null, "on its way");
 }
@@ -236,9 +236,9 @@ function drawEnds() {
   const below = at + (byId("states").checked && changeText(run.turns[run.brokenAt]) ? 26 : 14);
   element("line", { id: "broken", class: "broken-line", x1: 0, x2: width, y1: below, y2: below }, svg);
   const words = `\u2717 ${name} is broken here${text ? `: ${text.split("\n")[0]}` : ""}`;
-  const wide = Math.min(width - GUTTER, words.length * 7.4 + 20);
+  const wide = Math.min(width - GUTTER, words.length * 8 + 20);
   const left = Math.min(Math.max(GUTTER, (x.get(lane) ?? GUTTER) - 16), width - wide);
   element("rect", { class: "broken-box", x: left, y: below, width: wide, height: 24, rx: 3 }, svg);
-  element("text", { class: "broken-text", x: left + 10, y: below + 17 }, svg, cutTo(words, Math.floor(wide / 7.2)));
+  element("text", { class: "broken-text", x: left + 10, y: below + 17 }, svg, cutTo(words, Math.floor(wide / 7.8)));
   if (x.has(lane)) element("circle", { class: "ring", cx: x.get(lane), cy: at, r: 10 }, svg);
 }

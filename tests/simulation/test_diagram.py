@@ -234,6 +234,8 @@ def test_a_message_is_known_by_where_it_came_or_why_it_did_not() -> None:
         ("a>b, a>c", "a to b, c"),
         ("a>c, b>c, c>a, c>b", "a, b | c"),
         ("b>a, b>c, a>b", "a | b; b to c"),
+        ("c>a, c>b, c>d, a>c, b>c, d>c", "a, b, d | c"),
+        ("a>b, b>a, b>c, c>b, a>c, c>a", "a | b, c; b | a, c; c | a, b"),
     ],
 )
 def test_a_partition_is_said_in_words(links: str, words: str) -> None:
