@@ -70,7 +70,7 @@ class Router(Actor[Any]):
             copies = [Forwarded(item, routee) for routee in chosen]
             try:
                 while copies:
-                    await _pass_on(copies[0])
+                    await pass_on(copies[0])
                     del copies[0]
             finally:  # cut off: no routee answers what was not passed on
                 for copy in copies:
@@ -86,7 +86,8 @@ class Router(Actor[Any]):
         return () if ties is None or ties.family is None else tuple(cell for cell in ties.family.static() if cell.phase != GONE)
 
 
-async def _pass_on(copy: Forwarded) -> None:
+async def pass_on(copy: Forwarded) -> None:
+    """Puts a copy of an ask into the mailbox of whom it asks, or waits for room there."""
     routee = copy.asked
     if copy.origin.done:
         copy.settle(error=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context as Contextvars
 from typing import TYPE_CHECKING, Any
@@ -160,14 +161,15 @@ class NodeRuntime(Runtime):
             on_collapse=on_collapse,
             on_interrupt=on_interrupt,
         )
-        self.log = QUIET
-        node_alarms = self.alarms = NodeAlarms(self)
+        self.log: logging.Logger = QUIET
+        node_alarms = NodeAlarms(self)
+        self.alarms: Alarms = node_alarms
         self._ring = node_alarms.ring_now
-        self.dead_letter_log = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
-        self.failure_log = SparseLog(QUIET, self.alarms, logging.ERROR, "failures")
-        self.deques = conductor.deques
-        self.blocked = conductor.blocked
-        self.is_awake = True  # the schedule wakes the conductor
+        self.dead_letter_log: SparseLog = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
+        self.failure_log: SparseLog = SparseLog(QUIET, self.alarms, logging.ERROR, "failures")
+        self.deques: deque[deque[Any]] = conductor.deques
+        self.blocked: deque[Cell] = conductor.blocked
+        self.is_awake: bool = True  # the schedule wakes the conductor
         self.here: Contextvars = self.new_contextvars()
         self.here.run(HERE.set, self)
         self._contextvars.run(HERE.set, self)

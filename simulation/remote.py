@@ -7,17 +7,22 @@ network, so neither `ActorRef` nor the runtime knows of other nodes. One stand-i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextvars import Context as Contextvars
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..actors import ActorRef
-from ..actors.cell import EMPTY_PLAIN, EMPTY_TABLE, READY, UP, Cell, Ties
+from ..actors.cell import EMPTY_PLAIN, EMPTY_TABLE, READY, UP, Cell, Losses, Ties
 from ..actors.envelopes import Ask, DeathNotice
 from ..actors.resolving import current_runtime
 from ..registry import Address
 from ..supervision import ChildSpec, Exit
 
 if TYPE_CHECKING:
+    from ..actors import Context
+    from ..actors.dispatcher import Worker
+    from ..actors.pending import Pending
+    from ..mailbox import Queue
     from .cluster import Cluster
     from .node_runtime import NodeRuntime
 
@@ -95,29 +100,29 @@ class RemoteCell(Cell):
         self._cluster = cluster
         self._ties_of: dict[Any, Ties] = {}
         self.target: Address = target
-        self.spec = ChildSpec(object)
-        self.parent = None
-        self.name = target.path.rpartition("/")[2]
-        self.incarnation = target.incarnation
-        self.state = READY
-        self.phase = UP
-        self.attention = False
-        self.queue = cast("Any", Wire(cluster, self))
-        self.limit = UNBOUNDED
+        self.spec: ChildSpec[Any] = ChildSpec(object)
+        self.parent: Cell | None = None
+        self.name: str = target.path.rpartition("/")[2]
+        self.incarnation: int = target.incarnation
+        self.state: int = READY
+        self.phase: int = UP
+        self.attention: bool = False
+        self.queue: Queue | None = cast("Any", Wire(cluster, self))
+        self.limit: int = UNBOUNDED
         self.pool: Any = ()
-        self.table = EMPTY_TABLE
-        self.plain = EMPTY_PLAIN
-        self.instance = None
-        self.contextvars = None
-        self.context_object = None
-        self.ref_object = ActorRef[Any](self)
-        self.hand = None
-        self.held = None
-        self.pending = None
-        self.worker = None
-        self.accepted = 0
-        self.handled = 0
-        self.losses = None
+        self.table: dict[type, Callable[[Any, Any], Any]] = EMPTY_TABLE
+        self.plain: dict[type, Callable[[Any, Any], Any]] = EMPTY_PLAIN
+        self.instance: Any = None
+        self.contextvars: Contextvars | None = None
+        self.context_object: Context | None = None
+        self.ref_object: ActorRef[Any] | None = ActorRef[Any](self)
+        self.hand: Any = None
+        self.held: Generator[Any, Any, Any] | None = None
+        self.pending: Pending | None = None
+        self.worker: Worker | None = None
+        self.accepted: int = 0
+        self.handled: int = 0
+        self.losses: Losses | None = None
 
     @property
     def path(self) -> str:

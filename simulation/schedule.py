@@ -7,6 +7,7 @@ where a run is driven: asked whether anybody is ready, it checks what the last s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..actors.cell import IDLE, Cell
@@ -118,7 +119,7 @@ class SimulationPolicy(Policy):
         self._world = world
         self._schedule = schedule
         self._count = 0
-        self.clock = self._counted
+        self.clock: Callable[[], float] = self._counted
 
     def new_ready_queue(self) -> ReadyQueue:
         """The one schedule of all nodes."""

@@ -1,5 +1,7 @@
 """
 The command line: ``trouper run MODULE:SPEC`` runs a root spec until it ends or is interrupted.
+
+Other commands belong to rooms that stand above this one: each is looked up by name, when it is asked for.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ COMMANDS_ABOVE: Final = {
     "check-determinism": ("simulation", "run seeds of a simulation in two processes each, and compare"),
     "shrink": ("simulation", "look for a smaller run that breaks the same"),
     "diagram": ("simulation", "draw a recorded simulation"),
+    "journal": ("persistence", "look at the file of a journal: check, show, export"),
 }
 """Commands of rooms that stand above this one, by the room, whose `command.main` is imported when the command is called."""
 

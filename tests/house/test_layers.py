@@ -29,6 +29,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "system": UP_TO_SYSTEM - {"system"},
     "testing": UP_TO_SYSTEM,
     "simulation": UP_TO_SYSTEM,
+    "persistence": UP_TO_SYSTEM,
 }
 
 LINES_A_FILE_MAX = 450

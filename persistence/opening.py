@@ -1,0 +1,49 @@
+"""
+`open_journal`: the journal of the systems that are opened in its block.
+
+A journal is no actor and no argument of one: it outlives the tree. Actors find it in their contextvars, which a system takes from
+whoever opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from os import PathLike
+from typing import Final
+
+from .journal import Journal
+from .sqlite_journal import SqliteJournal
+
+JOURNAL: Final[ContextVar[Journal | None]] = ContextVar("trouper_journal", default=None)
+
+
+@asynccontextmanager
+async def open_journal(where: str | PathLike[str] | Journal, *, busy_timeout: float = 5.0) -> AsyncGenerator[Journal]:
+    """
+    Gives a journal to every system that is opened in its block: ``async with open_journal("bank.db"), open_system(BANK): ...``.
+
+    Args:
+        where: A file, which is made if there is none; or a journal, such as `InMemoryJournal()`.
+        busy_timeout: Seconds for which to wait for another process that holds the file.
+
+    Raises:
+        NewerSchema, JournalCorrupt, JournalError: The file cannot be used. It was not touched.
+    """
+    if isinstance(where, str | PathLike):
+        async with SqliteJournal(where, busy_timeout=busy_timeout) as journal:
+            with _in_use(journal):
+                yield journal
+    else:
+        with _in_use(where):
+            yield where
+
+
+@contextmanager
+def _in_use(journal: Journal) -> Generator[None]:
+    token = JOURNAL.set(journal)
+    try:
+        yield
+    finally:
+        JOURNAL.reset(token)
