@@ -105,7 +105,7 @@ class Diagram:
         spans: Faults that lasted.
         changes: What changed after which event; empty unless the run kept its states.
         violation: What is broken.
-        broken_at: The event that broke it, or that showed it.
+        broken_at: The event that broke it, or that showed it; None: no event did, it did not hold at the end.
     """
 
     title: str
@@ -316,14 +316,12 @@ def _turns(events: Sequence[Event]) -> tuple[int, ...]:
 
 
 def _broken_at(events: Sequence[Event], violation: Violation) -> int | None:
-    """An invariant is looked at after each step, so the last step broke it; of the rest the last word shows it."""
+    """An invariant is looked at after each step, so the last step broke it; a client's or node's last word shows it."""
     places = range(len(events) - 1, -1, -1)
     if violation.kind == "always":
-        places_that_count = [place for place in places if events[place].kind in {"step", "resumed"}]
-    elif violation.kind == "linearizable":
-        places_that_count = [place for place in places if events[place].kind == "client"]
-    elif violation.kind in {"client", "node"}:
-        places_that_count = [place for place in places if events[place].node == violation.name]
-    else:
-        places_that_count = list(places)
-    return next(iter(places_that_count or places), None)
+        return next((place for place in places if events[place].kind in {"step", "resumed"}), None)
+    if violation.kind == "linearizable":
+        return next((place for place in places if events[place].kind == "client"), None)
+    if violation.kind in {"client", "node"}:
+        return next((place for place in places if events[place].node == violation.name), None)
+    return None

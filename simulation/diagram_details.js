@@ -103,9 +103,10 @@ function showPanel() {
   if (states.length) html("h2", "", view.selected === null && run.violation ? "How the actors were then" : "How the actors were after it", panel);
   for (const [who, text] of states) { html("p", "when", who, panel); html("pre", "state", text, panel); }
   if (about < 0) return;
-  const cone = coneOf(about), turns = [...new Set([...cone].map((place) => run.turns[place]))].sort((a, b) => b - a);
+  const isOfAll = view.selected === null && run.brokenAt === null; // what does not hold at the end may have to do with everything
+  const cone = isOfAll ? run.events.keys() : coneOf(about), turns = [...new Set([...cone].map((place) => run.turns[place]))].sort((a, b) => b - a);
   html("h2", "", "Before it, the last first", panel);
-  listOf(turns.filter((turn) => turn !== run.turns[about]).slice(0, 40), panel);
+  listOf(turns.filter((turn) => isOfAll || turn !== run.turns[about]).slice(0, 40), panel);
 }
 
 function chips(parent, names, hidden, colour) {
@@ -159,5 +160,5 @@ show(0);
 const asked = /^#event=(\d+)$/.exec(location.hash);
 if (asked && Number(asked[1]) < run.events.length) { select(Number(asked[1])); scrollTo(view.selected); }
 else if (DATA.differs !== null && DATA.differs < run.events.length) scrollTo(DATA.differs);
-else if (run.brokenAt !== null) scrollTo(run.brokenAt);
+else if (run.violation && run.events.length) scrollTo(run.brokenAt ?? run.events.length - 1);
 document.body.dataset.ready = "yes";

@@ -193,7 +193,10 @@ function drawMessage(message, counts) {
     if (!group) continue;
     element("path", { class: "cross", d: `M${toX - 4},${toY - 4} l8,8 M${toX + 4},${toY - 4} l-8,8` }, group);
     const text = isOnTheWay ? `${message.replyTo ? "reply " : ""}${message.what} to ${nameOf(message.to)} ${why}` : why;
-    if (view.zoom > 0.6) element("text", { class: "why", x: toX + (side < 0 ? -8 : 8), y: toY + (isOnTheWay ? 4 : 12), "text-anchor": side < 0 ? "end" : "start" }, group, text);
+    if (view.zoom > 0.6) {
+      const where = isOnTheWay ? { x: toX + side * 8, y: toY + 4, "text-anchor": side < 0 ? "end" : "start" } : { x: x2 + 12, y: toY + 12 };
+      element("text", { class: "why", ...where }, group, text);
+    }
   }
   if (!message.arrivals.length && !message.drops.length) line(`M${x1},${y1} L${x1 + (x2 - x1) * .6},${Math.max(y1 + 10, end - 14)}`, null, "on its way");
 }
@@ -231,11 +234,12 @@ function drawEnds() {
     element("line", { id: "differs", class: "differs", x1: 0, x2: width, y1: at, y2: at }, svg);
     element("text", { class: "differs-text", x: width - 8, y: at - 4, "text-anchor": "end" }, svg, "from here on the two runs differ");
   }
-  if (!run.violation || run.brokenAt === null) return;
-  const [, name, text] = run.violation, lane = run.events[run.brokenAt][2], at = yOf(run.brokenAt);
-  const below = at + (byId("states").checked && changeText(run.turns[run.brokenAt]) ? 26 : 14);
+  if (!run.violation) return;
+  const [kind, name, text] = run.violation, isAtTheEnd = run.brokenAt === null, lane = isAtTheEnd ? -1 : run.events[run.brokenAt][2];
+  const at = isAtTheEnd ? end - 46 : yOf(run.brokenAt);
+  const below = at + (!isAtTheEnd && byId("states").checked && changeText(run.turns[run.brokenAt]) ? 26 : 14);
   element("line", { id: "broken", class: "broken-line", x1: 0, x2: width, y1: below, y2: below }, svg);
-  const words = `\u2717 ${name} is broken here${text ? `: ${text.split("\n")[0]}` : ""}`;
+  const words = `\u2717 ${name} ${isAtTheEnd ? kind === "stuck" ? "is stuck" : "does not hold at the end" : "is broken here"}${text ? `: ${text.split("\n")[0]}` : ""}`;
   const wide = Math.min(width - GUTTER, words.length * 8 + 20);
   const left = Math.min(Math.max(GUTTER, (x.get(lane) ?? GUTTER) - 16), width - wide);
   element("rect", { class: "broken-box", x: left, y: below, width: wide, height: 24, rx: 3 }, svg);

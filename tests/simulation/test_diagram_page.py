@@ -139,7 +139,7 @@ def test_the_command_line_draws_a_recording(tmp_path: Path, capsys: pytest.Captu
     assert len(json.loads(_Page((tmp_path / "two.html").read_text(encoding="utf-8")).texts["runs"])["runs"]) == 2
     capsys.readouterr()
     assert main(["diagram", str(file), "--text", "--against", str(file)]) == 0
-    assert "BROKEN HERE: at the end many_were_seen" in capsys.readouterr().out
+    assert "at the end many_were_seen is broken" in capsys.readouterr().out
     assert main(["diagram", str(file), "--shiviz"]) == 0
     assert capsys.readouterr().out.startswith(LINE)
 
@@ -197,6 +197,7 @@ def test_a_browser_marks_where_two_runs_part(tmp_path: Path) -> None:
     assert said["ready"] == "yes"
     assert int(said["arrows"]) + int(said["stubs"]) >= len(one.messages)
     assert 'id="differs"' in document
+    assert "many_were_seen does not hold at the end" in document
     assert "the other run (passes)" in document
 
 
