@@ -25,7 +25,7 @@ function eventWords(place) {
   const [, kind, lane, path, what, text, number] = run.events[place], message = run.byNumber.get(number), actor = path ? ` ${path}` : "";
   if (kind === "sent") return `sends to ${nameOf(message.to)}: ${asShown(message)} #${number}`;
   if (kind === "delivered") return `gets from ${nameOf(message.from)}: ${asShown(message)} #${number}`;
-  if (kind === "dropped") return message ? `${asShown(message)} from ${nameOf(message.from)} is dropped: ${text} #${number}` : `dropped: ${text}`;
+  if (kind === "dropped") return message ? `${asShown(message)} from ${nameOf(message.from)} is dropped: ${message.drops.find(([where]) => where === place)?.[1] ?? text} #${number}` : `dropped: ${text}`;
   if (kind === "step") return `${path} handles ${number && message ? message.what : text.startsWith(what) ? text : `${what} ${text}`}`;
   if (kind === "resumed") return `${path} goes on`;
   if (kind === "client") return `client: ${what} ${text}`;
