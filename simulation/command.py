@@ -1,5 +1,5 @@
 """
-The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``.
+The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``, ``trouper diagram FILE``.
 
 Imported when one of them is called, and not by ``trouper run``.
 """
@@ -16,11 +16,15 @@ from typing import Any, Final, cast
 from ..errors import TrouperError
 from ..system.targets import find_target
 from .determinism import check_determinism
-from .diagram import diagram
+from .diagram import Diagram, diagram_of
+from .diagram_page import page_of
+from .diagram_text import text_of
 from .exploring import explore
 from .files import load, recording_of, save
+from .nearest import nearest_passing
 from .run import Outcome, Target, run_once
 from .scripts import script_of
+from .shiviz import shiviz_of
 from .shrinking import RUNS_MAX, shrink
 from .strategies import StrategyChoice, UnknownStrategy
 
@@ -69,18 +73,25 @@ def _add_shrink(commands: Any) -> None:
     shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
 
 
-def _add_diagram(commands: Any) -> None:
-    drawn = commands.add_parser("diagram", help="draw a recorded simulation as a page of HTML")
-    drawn.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' or 'trouper shrink' wrote")
-    drawn.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the page goes (FILE with '.html')")
-
-
 def _add_check(commands: Any) -> None:
     check = commands.add_parser("check-determinism", help="run seeds in two processes each, and compare")
     check.add_argument("target", metavar="MODULE:NAME", help="where the simulation is")
     check.add_argument("--seeds", type=_positive, default=20, help="how many (20)")
     check.add_argument("--first-seed", type=int, default=0, help="the first (0)")
     check.add_argument("--strategy", type=_strategy, default="portfolio", help="as for simulate")
+
+
+def _add_diagram(commands: Any) -> None:
+    diagram = commands.add_parser("diagram", help="draw a recorded simulation")
+    diagram.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
+    diagram.add_argument("-o", "--output", type=Path, metavar="FILE", help="where it goes (a page: FILE with .html; text: the terminal)")
+    form = diagram.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="as text for a terminal, instead of a page of HTML")
+    form.add_argument("--shiviz", action="store_true", help="as a log for ShiViz, instead of a page of HTML")
+    diagram.add_argument("--cone", action="store_true", help="with --text: only what can have led to what is broken")
+    other = diagram.add_mutually_exclusive_group()
+    other.add_argument("--against", type=Path, metavar="FILE", help="another recorded run to compare it with")
+    other.add_argument("--against-passing", action="store_true", help="compare it with a run that begins the same and breaks nothing")
 
 
 def _positive(text: str) -> int:
@@ -149,15 +160,6 @@ def _replay(chosen: argparse.Namespace) -> int:
     return int(outcome.violation is not None)
 
 
-def _diagram(chosen: argparse.Namespace) -> int:
-    recording = load(chosen.file)
-    outcome = run_once(_target(recording.target), recording.seed, strategy=recording.strategy, record=recording.draws, keeps=True)
-    output: Path = chosen.output or chosen.file.with_suffix(".html")
-    output.write_text(diagram(outcome.events, str(outcome.violation or "nothing is broken")), encoding="utf-8")
-    print(output)
-    return 0
-
-
 def _shrink(chosen: argparse.Namespace) -> int:
     recording = load(chosen.file)
     shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
@@ -179,10 +181,42 @@ def _check(chosen: argparse.Namespace) -> int:
     return int(divergence is not None)
 
 
+def _diagram(chosen: argparse.Namespace) -> int:
+    shown = _drawn(chosen.file)
+    other: Diagram | None = None
+    if chosen.against is not None:
+        other = _drawn(chosen.against)
+    elif chosen.against_passing:
+        recording = load(chosen.file)
+        other = diagram_of(nearest_passing(_target(recording.target), recording), f"{recording.target}, passing")
+    if chosen.shiviz:
+        text = shiviz_of(shown)
+    elif chosen.text:
+        text = text_of(shown, other, only_cone=chosen.cone)
+    else:
+        text = page_of(shown, other)
+    output: Path | None = chosen.output
+    if output is None and (chosen.text or chosen.shiviz):
+        print(text, end="")
+        return 0
+    file: Path = output or chosen.file.with_suffix(".html")
+    file.write_text(text, encoding="utf-8")
+    print(f"drawn: {file}")
+    return 0
+
+
+def _drawn(file: Path) -> Diagram:
+    recording = load(file)
+    target = _target(recording.target)
+    return diagram_of(
+        run_once(target, recording.seed, strategy=recording.strategy, record=recording.draws, keeps_states=True), recording.target
+    )
+
+
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "simulate": _simulate,
     "replay": _replay,
     "shrink": _shrink,
-    "diagram": _diagram,
     "check-determinism": _check,
+    "diagram": _diagram,
 }

@@ -1,132 +1,327 @@
 """
-A run as a picture: one self-contained page of HTML, with a lane a node and time running down.
+A run as a picture: lanes, messages between them, what stood still when, and what is broken where.
 
-A message is an arrow from where it was sent to where it was handled or delivered; one that was lost is a stub with a cross. A node
-that was down is hatched, one that stood still is shaded; other faults are marked at the edge. Under the pointer is what was sent. A
-click on an event shows only what led to it: the messages before it, as far back as they go.
+This is the picture as data, which `diagram_page`, `diagram_text` and `shiviz` draw each in its way. All of it follows from the trace: the
+same trace gives the same picture, byte by byte.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from html import escape
-from pathlib import Path
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
+from .causality import causes_of
+from .fields import changed_fields
+from .oracles import Violation
+from .run import Outcome
 from .trace import Event
 
-LANE: Final = 170
-ROW: Final = 22
-TOP: Final = 60
-LEFT: Final = 110
-EVENTS_MAX: Final = 3000
-"""Events that are drawn; of a longer run the last ones."""
+REPLY: Final = re.compile(r"(?P<asker>.*) reply to (?P<number>\d+)", re.DOTALL)
+"""Where a reply goes, as the trace has it."""
+
+FAULT_ENDS: Final = {"restart": "crash", "resume": "pause", "heal": "partition"}
+"""What ends which fault."""
 
 
-@define
-class _Drawing:
-    """Where everything is, row by row: time is not to scale, since most of it is waiting."""
-
-    lanes: dict[str, int]
-    shapes: list[str] = field(factory=list[str])
-    causes: dict[int, list[int]] = field(factory=dict[int, list[int]])
-
-    def x(self, node: str) -> int:
-        return LEFT + LANE // 2 + LANE * self.lanes[node]
-
-
-def diagram(events: Sequence[Event], title: str) -> str:
+@frozen
+class Message:
     """
-    The page.
+    A message between nodes.
 
     Args:
-        events: Of a run whose trace was kept.
-        title: What is said above the picture: the violation.
+        number: Unique in the run.
+        source: The lane it was sent from.
+        target: The lane it was sent to.
+        what: Its type; of a reply, the type of what it answers.
+        text: It, with its fields.
+        sent: The event.
+        arrivals: The events at which it came; several if it was doubled.
+        drops: The events at which it was lost, each with the reason in words.
+        reply_to: The number of the message that it answers; 0: it is no reply.
     """
-    shown = [event for event in events if event.kind != "resumed" and not event.what.endswith("Supervisor")][-EVENTS_MAX:]
-    lanes = {node: place for place, node in enumerate(dict.fromkeys(event.node for event in shown if event.node))}
-    drawing = _Drawing(lanes)
-    height = TOP + ROW * (len(shown) + 2)
-    _draw_faults(drawing, shown)
-    _draw_events(drawing, shown)
-    heads = "".join(
-        f'<line class="life" x1="{drawing.x(node)}" x2="{drawing.x(node)}" y1="{TOP - 18}" y2="{height}"/>'
-        f'<text class="head" x="{drawing.x(node)}" y="{TOP - 28}">{escape(node)}</text>'
-        for node in lanes
+
+    number: int
+    source: str
+    target: str
+    what: str
+    text: str
+    sent: int
+    arrivals: tuple[int, ...]
+    drops: tuple[tuple[int, str], ...]
+    reply_to: int
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether the run was over before it came anywhere."""
+        return not self.arrivals and not self.drops
+
+
+@frozen
+class Span:
+    """
+    A fault from one event to another.
+
+    Args:
+        kind: crash, pause or partition.
+        lane: Whose; empty for a partition.
+        text: Of a partition: who is cut off from whom.
+        begin: The event.
+        end: The event; None: it lasted to the end of the run.
+    """
+
+    kind: str
+    lane: str
+    text: str
+    begin: int
+    end: int | None
+
+
+@frozen
+class Change:
+    """How an actor was different after an event: the fields that changed (empty: it is new), and all of it."""
+
+    path: str
+    changed: str
+    text: str
+
+
+@frozen
+class Diagram:
+    """
+    The picture of one run.
+
+    Args:
+        title: What ran.
+        facts: What there is to say of it as a whole, by name.
+        lanes: Nodes, then clients.
+        clients: Those lanes that are clients'.
+        events: All of the trace but for the states.
+        turns: For each event the one that it is drawn with: a delivery, the step that handles it and what the step sends are one mark.
+        causes: For each event those right before it: on its lane, and the sending of what came.
+        messages: In the order in which they were sent.
+        spans: Faults that lasted.
+        changes: What changed after which event; empty unless the run kept its states.
+        violation: What is broken.
+        broken_at: The event that broke it, or that showed it; None: no event did, it did not hold at the end.
+    """
+
+    title: str
+    facts: dict[str, str]
+    lanes: tuple[str, ...]
+    clients: frozenset[str]
+    events: tuple[Event, ...]
+    turns: tuple[int, ...]
+    causes: tuple[tuple[int, ...], ...]
+    messages: tuple[Message, ...]
+    spans: tuple[Span, ...]
+    changes: dict[int, tuple[Change, ...]]
+    violation: Violation | None
+    broken_at: int | None
+
+
+def diagram_of(outcome: Outcome, title: str) -> Diagram:
+    """
+    The picture of a run.
+
+    Args:
+        outcome: Of a run that kept its events, and at best its states: ``run_once(..., keeps_states=True)``.
+        title: What ran, such as the name of the target.
+    """
+    events, changes = _without_states(outcome.events)
+    spans = _spans(events)
+    messages = _messages(events, spans)
+    facts = {
+        "seed": str(outcome.seed),
+        "strategy": outcome.strategy,
+        "virtual time": f"{outcome.seconds:.6f} s",
+        "events": str(len(events)),
+        "messages": str(len(messages)),
+        "faults": ", ".join(f"{count} {kind}" for kind, count in sorted(outcome.fired.items())) or "none",
+        "trace": outcome.digest[:16],
+    }
+    clients = frozenset(event.node for event in events if event.kind == "client")
+    names = {event.node for event in events if event.node} | {message.target for message in messages}
+    return Diagram(
+        title,
+        facts,
+        tuple(sorted(names, key=lambda name: (name in clients, _natural(name)))),
+        clients,
+        events,
+        _turns(events),
+        causes_of(events),
+        messages,
+        spans,
+        changes,
+        outcome.violation,
+        None if outcome.violation is None else _broken_at(events, outcome.violation),
     )
-    width = LEFT + LANE * len(lanes) + 260
-    picture = f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}">{heads}{"".join(drawing.shapes)}</svg>'
-    page = Path(__file__).with_name("diagram.html").read_text(encoding="utf-8")
-    return page.replace("__TITLE__", escape(title)).replace("__CAUSES__", json.dumps(drawing.causes)).replace("__PICTURE__", picture)
 
 
-def _draw_faults(drawing: _Drawing, events: Sequence[Event]) -> None:
-    """Bars for nodes that are down or stand still."""
-    began: dict[tuple[str, str], int] = {}
-    ends = {"restart": "crash", "resume": "pause"}
-    for row, event in enumerate(events):
-        if event.kind == "fault" and event.what in ("crash", "pause"):
-            began[event.node, event.what] = row
-        elif event.kind == "fault" and event.what in ends:
-            start = began.pop((event.node, ends[event.what]), 0)
-            _bar(drawing, event.node, ends[event.what], start, row)
-    for (node, what), start in began.items():
-        _bar(drawing, node, what, start, len(events))
+def first_difference(one: Sequence[Event], other: Sequence[Event]) -> int | None:
+    """The place of the first event in which two runs differ; None: they do not."""
+    for place, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return place
+    return None if len(one) == len(other) else min(len(one), len(other))
 
 
-def _bar(drawing: _Drawing, node: str, what: str, start: int, end: int) -> None:
-    y = TOP + ROW * start
-    drawing.shapes.append(
-        f'<rect class="{what}" x="{drawing.x(node) - 14}" y="{y}" width="28" height="{ROW * (end - start)}"><title>{what}</title></rect>'
-    )
+def _natural(name: str) -> list[tuple[int, str]]:
+    """So that node-10 comes after node-9."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _draw_events(drawing: _Drawing, events: Sequence[Event]) -> None:
-    sent: dict[int, tuple[int, Event]] = {}
+def _without_states(kept: Iterable[Event]) -> tuple[tuple[Event, ...], dict[int, tuple[Change, ...]]]:
+    events: list[Event] = []
+    changes: dict[int, tuple[Change, ...]] = {}
+    before: dict[tuple[str, str], str] = {}
     last_step: dict[str, int] = {}
-    for row, event in enumerate(events):
-        y = TOP + ROW * row
-        drawing.shapes.append(f'<text class="time" x="{LEFT - 14}" y="{y + 4}">{event.time:.4f} s</text>')
-        drawing.causes[row] = []
-        about = sent.get(event.number)
+    for event in kept:
+        if event.kind != "state":
+            if event.kind in {"step", "resumed"}:
+                last_step[event.node] = len(events)
+            events.append(event)
+            continue
+        known = before.get((event.node, event.path))
+        before[event.node, event.path] = event.text
         if event.node in last_step:
-            drawing.causes[row].append(last_step[event.node])
+            change = Change(event.path, "" if known is None else changed_fields(known, event.text), event.text)
+            place = last_step[event.node]
+            changes[place] = (*changes.get(place, ()), change)
+    return tuple(events), changes
+
+
+def _spans(events: Sequence[Event]) -> tuple[Span, ...]:
+    spans: list[Span] = []
+    under_way: dict[tuple[str, str, str], int] = {}
+
+    def end(key: tuple[str, str, str], place: int | None) -> None:
+        begin = under_way.pop(key, None)
+        if begin is not None:
+            kind, lane, links = key
+            spans.append(Span(kind, lane, cut_in_words(links), begin, place))
+
+    for place, event in enumerate(events):
+        if event.kind != "fault":
+            continue
+        if event.what in {"crash", "pause", "partition"}:
+            if event.what == "crash":
+                end(("pause", event.node, ""), place)
+            under_way.setdefault((event.what, event.node, event.text), place)
+        elif event.what == "calm":
+            for key in list(under_way):
+                end(key, place)
+        elif event.what in FAULT_ENDS:
+            end((FAULT_ENDS[event.what], event.node, event.text), place)
+    for key in list(under_way):
+        end(key, None)
+    return tuple(sorted(spans, key=lambda span: span.begin))
+
+
+def cut_in_words(links: str) -> str:
+    """``a>b, b>a`` as who is cut off from whom: ``a | b``, or ``a to b`` of what is cut in one direction only."""
+    if not links:
+        return ""
+    pairs = {(one, other) for one, _, other in (link.partition(">") for link in links.split(", "))}
+    both = {(one, other) for one, other in pairs if (other, one) in pairs}
+    sides = _grouped(both)
+    parts = [
+        f"{', '.join(some)} | {', '.join(others)}"
+        for place, (some, others) in enumerate(sides)
+        if (others, some) not in sides[:place]  # it was said from the other side
+    ]
+    parts += [f"{', '.join(some)} to {', '.join(others)}" for some, others in _grouped(pairs - both)]
+    return "; ".join(parts)
+
+
+def _grouped(pairs: set[tuple[str, str]]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Those that are cut off from the same, together."""
+    by_others: dict[tuple[str, ...], list[str]] = {}
+    for one in sorted({one for one, _ in pairs}):
+        by_others.setdefault(tuple(sorted(other for some, other in pairs if some == one)), []).append(one)
+    return [(tuple(some), others) for others, some in by_others.items()]
+
+
+@define(eq=False)
+class _Draft:
+    """A message of which not all is known yet."""
+
+    event: Event
+    place: int
+    target: str
+    what: str
+    reply_to: int
+    arrivals: list[int] = field(factory=list[int])
+    drops: list[tuple[int, str]] = field(factory=list[tuple[int, str]])
+
+
+def _messages(events: Sequence[Event], spans: Sequence[Span]) -> tuple[Message, ...]:
+    drafts: dict[int, _Draft] = {}
+    cuts = [
+        (span.begin, len(events) if span.end is None else span.end, events[span.begin].text) for span in spans if span.kind == "partition"
+    ]
+    for place, event in enumerate(events):
         if event.kind == "sent":
-            sent[event.number] = row, event
-        elif event.kind in ("delivered", "dropped") and about is not None:
-            drawing.causes[row] = [about[0]]
-            _arrow(drawing, about, row, event)
-        if event.kind in ("delivered", "step", "timer", "client"):
-            last_step[event.node] = row
-        _mark(drawing, row, event, about)
-
-
-def _arrow(drawing: _Drawing, about: tuple[int, Event], row: int, event: Event) -> None:
-    start, sent = about
-    x1, y1, x2, y2 = drawing.x(sent.node), TOP + ROW * start, drawing.x(event.node), TOP + ROW * row
-    if event.kind == "dropped" and event.node == sent.node:
-        x2, y2 = x1 + LANE // 4, y1 + ROW // 2
-    what = escape(f"{sent.what} {sent.text}" + (f": {event.text}" if event.kind == "dropped" else ""))
-    ending = "url(#cross)" if event.kind == "dropped" else "url(#head)"
-    drawing.shapes.append(
-        f'<line class="message {event.kind}" data-row="{row}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" marker-end="{ending}">'
-        f"<title>{what}</title></line>"
+            reply = REPLY.fullmatch(event.path)
+            if reply is None:
+                target, what, asked = event.path.partition("/")[0].partition("@")[0], event.what, 0
+            else:
+                target, asked = reply["asker"], int(reply["number"])
+                what = drafts[asked].what if asked in drafts else event.what
+            drafts[event.number] = _Draft(event, place, target, what, asked)
+        elif event.number in drafts and event.kind == "delivered":
+            drafts[event.number].arrivals.append(place)
+        elif event.number in drafts and event.kind == "dropped":
+            draft = drafts[event.number]
+            why = event.text
+            if why == "network":
+                link = f"{draft.event.node}>{draft.target}"
+                is_cut = any(begin < place < end and link in links.split(", ") for begin, end, links in cuts)
+                why = "cut off by a partition" if is_cut else "lost on the network"
+            draft.drops.append((place, why))
+    return tuple(
+        Message(
+            number,
+            draft.event.node,
+            draft.target,
+            draft.what,
+            draft.event.text,
+            draft.place,
+            tuple(draft.arrivals),
+            tuple(draft.drops),
+            draft.reply_to,
+        )
+        for number, draft in drafts.items()
     )
 
 
-def _mark(drawing: _Drawing, row: int, event: Event, about: tuple[int, Event] | None) -> None:
-    y = TOP + ROW * row
-    text = event.text or (about[1].text if about is not None and event.kind == "step" else "")
-    whole = escape(f"{event.kind} {event.what} {event.path} {text}".strip())
-    if not event.node:
-        drawing.shapes.append(f'<text class="note" x="{LEFT}" y="{y + 4}">{escape(event.what)} {escape(event.text)}</text>')
-        return
-    x = drawing.x(event.node)
-    drawing.shapes.append(f'<circle class="{event.kind}" data-row="{row}" cx="{x}" cy="{y}" r="5"><title>{whole}</title></circle>')
-    if event.kind in ("step", "fault", "client", "sent"):
-        label = text if text.startswith(event.what) or "reply to" in event.path else f"{event.what} {text}"
-        shortened = label if len(label) <= 34 else f"{label[:33]}…"
-        drawing.shapes.append(f'<text class="label {event.kind}" data-row="{row}" x="{x + 10}" y="{y + 4}">{escape(shortened)}</text>')
+def _turns(events: Sequence[Event]) -> tuple[int, ...]:
+    turns: list[int] = []
+    for place, event in enumerate(events):
+        last = events[place - 1] if place else None
+        joins = last is not None and (last.node, last.time) == (event.node, event.time) and last.kind != "fault"
+        if joins and last is not None:
+            if event.kind == "step":
+                joins = last.kind == "delivered" and last.number == event.number
+            elif event.kind == "resumed":
+                joins = last.kind == "delivered"
+            elif event.kind == "dropped":
+                joins = last.kind == "sent" and last.number == event.number
+            else:
+                joins = event.kind == "sent"
+        turns.append(turns[-1] if joins else place)
+    return tuple(turns)
+
+
+def _broken_at(events: Sequence[Event], violation: Violation) -> int | None:
+    """An invariant is looked at after each step, so the last step broke it; a client's or node's last word shows it."""
+    places = range(len(events) - 1, -1, -1)
+    if violation.kind == "always":
+        return next((place for place in places if events[place].kind in {"step", "resumed"}), None)
+    if violation.kind == "linearizable":
+        return next((place for place in places if events[place].kind == "client"), None)
+    if violation.kind in {"client", "node"}:
+        return next((place for place in places if events[place].node == violation.name), None)
+    return None

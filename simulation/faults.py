@@ -176,10 +176,8 @@ class FaultDriver:
         lasts = self._faults.lasts * (1 + world.tape.draw(LENGTHS, "fault: length")) / LENGTHS
         world.at(world.now + lasts, end)
 
-    def _note(self, kind: str, where: str, text: str = "") -> None:
+    def _count(self, kind: str) -> None:
         self.fired[kind] = self.fired.get(kind, 0) + 1
-        world = self._cluster.world
-        world.trace.add(world.now, "fault", where, "", kind, text)
 
     def _some_node(self, nodes: Sequence[SimulatedNode]) -> SimulatedNode:
         return nodes[self._cluster.world.tape.draw(len(nodes), "fault: node")]
@@ -191,13 +189,13 @@ class FaultDriver:
         if len(self._nodes) - len(up) >= max(1, (len(self._nodes) - 1) // 2):  # a majority stays up
             return
         node = self._some_node(up)
-        self._note("crash", node.name)
+        self._count("crash")
         node.crash()
         self._lasts(partial(self._restart, node))
 
     def _restart(self, node: SimulatedNode) -> None:
         if not node.is_up and not self._is_stopped:
-            self._note("restart", node.name)
+            self._count("restart")
             node.start()
 
     def _pause(self) -> None:
@@ -205,13 +203,13 @@ class FaultDriver:
         if not running:
             return
         node = self._some_node(running)
-        self._note("pause", node.name)
+        self._count("pause")
         node.pause()
         self._lasts(partial(self._unpause, node))
 
     def _unpause(self, node: SimulatedNode) -> None:
         if node.is_paused:
-            self._note("resume", node.name)
+            self._count("resume")
             node.unpause()
 
     def _partition(self) -> None:
@@ -229,13 +227,18 @@ class FaultDriver:
                 links += [(other, alone) for _, other in links]
         if not links:
             return
-        self._note("partition", "", ", ".join(f"{one}>{other}" for one, other in links))
+        self._note("partition", links)
         for one, other in links:
             self._cluster.cut(one, other)
         self._lasts(partial(self._heal, links))
 
     def _heal(self, links: Sequence[tuple[str, str]]) -> None:
         if not self._is_stopped:
-            self._note("heal", "")
+            self._note("heal", links)
         for one, other in links:
             self._cluster.links.mend(one, other)
+
+    def _note(self, kind: str, links: Sequence[tuple[str, str]]) -> None:
+        self._count(kind)
+        world = self._cluster.world
+        world.trace.add(world.now, "fault", "", "", kind, ", ".join(f"{one}>{other}" for one, other in links))

@@ -130,6 +130,8 @@ class SimulatedNode:
         if self.runtime is not None or self.is_absent:
             return
         self.life += 1
+        if self.life > 1:
+            self._note("restart")
         runtime = NodeRuntime(
             self.name,
             self.life,
@@ -168,6 +170,7 @@ class SimulatedNode:
         runtime = self.runtime
         if runtime is None:
             return
+        self._note("crash")
         self.runtime = None
         self._ended.append(runtime)
         del self._cluster.up[self.name]
@@ -178,12 +181,14 @@ class SimulatedNode:
 
     def pause(self) -> None:
         """It stands still: nothing of it runs, and what arrives waits."""
-        if self.runtime is not None:
+        if self.runtime is not None and not self.is_paused:
+            self._note("pause")
             self.runtime.pause(self._cluster.schedule)
 
     def unpause(self) -> None:
         """It goes on."""
-        if self.runtime is not None:
+        if self.runtime is not None and self.is_paused:
+            self._note("resume")
             self.runtime.unpause(self._cluster.schedule)
 
     def end(self) -> None:
@@ -193,6 +198,10 @@ class SimulatedNode:
             self.runtime.die(self._cluster.schedule)
         for runtime in self._ended:
             runtime.let_go()
+
+    def _note(self, what: str) -> None:
+        world = self._cluster.world
+        world.trace.add(world.now, "fault", self.name, "", what, "")
 
     def _failed(self, error: BaseException) -> None:
         self._on_failure(self.name, error)

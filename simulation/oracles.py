@@ -2,13 +2,14 @@
 What must hold of a run: always, or eventually, or of what clients were told.
 
 An oracle is a function of the simulation. It says no by returning False, or by raising an AssertionError, whose text is then
-what the report says.
+what the report says. Of one that returns False the report says what it claims: the first line of its docstring.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
+from inspect import getdoc, signature
+from types import FunctionType, MethodType
 from typing import Any
 
 from attrs import define, frozen
@@ -60,7 +61,7 @@ def oracle(predicate: Predicate, simulation: object) -> Oracle:
             verdict = predicate(*arguments)
         except Exception as error:  # noqa: BLE001  # an oracle that fails has not been satisfied
             return str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-        return None if verdict is None or verdict else ""
+        return None if verdict is None or verdict else _claim(predicate)
 
     return Oracle(getattr(predicate, "__name__", type(predicate).__name__), holds)
 
@@ -73,3 +74,9 @@ def linearizable(model: Model, simulation: Any) -> Oracle:
         return None if verdict is None else str(verdict)
 
     return Oracle(type(model).__name__, holds)
+
+
+def _claim(predicate: Predicate) -> str:
+    text = (getdoc(predicate) if isinstance(predicate, (FunctionType, MethodType)) else None) or ""
+    first = text.partition("\n")[0]
+    return f"the claim was: {first}" if first else ""

@@ -70,6 +70,7 @@ def run_once(
     record: Sequence[Draw] = (),
     after: AfterTheRecord = "seed",
     keeps: bool = False,
+    keeps_states: bool = False,
 ) -> Outcome:
     """
     Runs *target* once.
@@ -84,9 +85,10 @@ def run_once(
         record: Draws to be replayed first.
         after: Where draws come from when the record is over.
         keeps: Whether the outcome has the events and the draws of a run that found nothing.
+        keeps_states: Whether the events tell besides how the actors of the nodes are after each step; this takes its time.
     """
     chosen = strategy if isinstance(strategy, StrategyChoice) else StrategyChoice(strategy)
-    return run_on(target, Tape(seed, record, after=after), chosen, keeps=keeps)
+    return run_on(target, Tape(seed, record, after=after), chosen, keeps=keeps, keeps_states=keeps_states)
 
 
 def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: bool = False) -> Outcome:
@@ -94,9 +96,9 @@ def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: 
     return run_on(target, StreamTape(streams), StrategyChoice("fifo"), keeps=keeps)
 
 
-def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool) -> Outcome:
+def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False) -> Outcome:
     """Runs *target* once on *tape*; see `run_once`."""
-    trace = Trace(keeps=keeps)
+    trace = Trace(keeps=keeps, keeps_states=keeps_states)
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world
     violation: Violation | None = None
@@ -127,7 +129,7 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool)
         driver.mix if driver is not None else {},
         fired,
         simulation.message_types,
-        tape.draws if keeps or violation is not None else [],
+        tape.draws if keeps or keeps_states or violation is not None else [],
         tape.departure,
         trace.events,
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import trio
 
 from ..actors import ActorRef, ActorSpec, actor
@@ -18,6 +19,7 @@ from ..registry import Address
 from ..supervision import describe_cause
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .describing import describe
 from .disk import Disk
 from .faults import FaultDriver, Faults
 from .history import History
@@ -184,36 +186,33 @@ class Simulation:
         """Cuts the nodes *some* off from *others* in a block: both ways, or only what *some* send."""
         links = [(one, other) for one in some for other in others]
         links += [(other, one) for one, other in links] if both_ways else []
-        self.note("fault", "", "partition", ", ".join(f"{one}>{other}" for one, other in links))
+        cut = ", ".join(f"{one}>{other}" for one, other in links)
+        self.note("fault", "", "partition", cut)
         for one, other in links:
             self._cluster.cut(one, other)
         try:
             yield
         finally:
-            self.note("fault", "", "heal", "")
+            self.note("fault", "", "heal", cut)
             for one, other in links:
                 self.links.mend(one, other)
 
     @contextmanager
     def down(self, name: str) -> Generator[None]:
         """A node crashes, and starts again at the end of a block."""
-        self.note("fault", name, "crash", "")
         self.nodes[name].crash()
         try:
             yield
         finally:
-            self.note("fault", name, "restart", "")
             self.nodes[name].start()
 
     @contextmanager
     def paused(self, name: str) -> Generator[None]:
         """A node stands still in a block."""
-        self.note("fault", name, "pause", "")
         self.nodes[name].pause()
         try:
             yield
         finally:
-            self.note("fault", name, "resume", "")
             self.nodes[name].unpause()
 
     # The run
@@ -229,6 +228,8 @@ class Simulation:
             conductor.nursery = nursery
             target(self)
             driver = self.driver = FaultDriver(self._faults, self._cluster, tuple(self.nodes.values()))
+            if world.trace.keeps_states:
+                world.checks.append(self._note_states)
             if self._always:
                 world.checks.append(self._check_always)
             for node in (*self.nodes.values(), *self._clients.values()):
@@ -247,6 +248,14 @@ class Simulation:
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.end()
             nursery.cancel_scope.cancel()
+
+    def _note_states(self) -> None:
+        for node in self._cluster.up.values():
+            for cell in node.cells:
+                instance: object = cell.instance
+                if node.name in self.nodes and cell.path.startswith("/user/") and attrs.has(type(instance)):
+                    text = describe(instance)
+                    self.world.trace.add_state(self.world.now, node.name, node.life, cell.path, type(instance).__name__, text)
 
     def client_ended(self) -> None:
         """A workload is done."""
@@ -283,6 +292,7 @@ class Simulation:
         if self._is_calm:
             return
         self._is_calm = True
+        self.note("fault", "", "calm", "the clients have ended, or had their time: all faults end")
         assert self.driver is not None
         self.driver.stop()
         if not self._eventually:

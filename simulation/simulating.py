@@ -11,9 +11,11 @@ from typing import TypeVar
 from attrs import define
 
 from ..errors import TrouperError
+from .diagram import diagram_of
+from .diagram_page import page_of
 from .exploring import explore
 from .files import recording_of, save
-from .run import Target
+from .run import Target, run_once
 
 F = TypeVar("F", bound=Target)
 
@@ -28,11 +30,13 @@ class SimulationFailed(TrouperError, AssertionError):
     seeds: int
     violations: int
     file: str
+    diagram: str
 
     def __str__(self) -> str:
         return (
             f"{self.target}, seed {self.seed}: {self.violation}\n"
-            f"{self.violations} of {self.seeds} seeds broke something. Run this one again with 'trouper replay {self.file}'."
+            f"{self.violations} of {self.seeds} seeds broke something. Run this one again with 'trouper replay {self.file}'.\n"
+            f"What happened is drawn in {self.diagram}"
         )
 
 
@@ -52,7 +56,8 @@ def simulate(*, seeds: int = 500, strategy: str = "portfolio", jobs: int = 1) ->
     """
     Makes the description of a cluster a test, which runs it under so many seeds: ``@simulate(seeds=500)``.
 
-    The test fails with `SimulationFailed` at the first seed that breaks something, and leaves a file for ``trouper replay``.
+    The test fails with `SimulationFailed` at the first seed that breaks something, and leaves a file for ``trouper replay`` and the
+    diagram of the run.
 
     Args:
         seeds: How many.
@@ -73,7 +78,10 @@ def simulate(*, seeds: int = 500, strategy: str = "portfolio", jobs: int = 1) ->
             with tempfile.NamedTemporaryFile("w", prefix=f"{name}-{first.seed}-", suffix=".json", delete=False) as file:
                 path = Path(file.name)
             save(recording_of(first, f"{code.co_filename if code is not None else described.__module__}:{name}"), path)
-            raise SimulationFailed(name, first.seed, str(first.violation), report.seeds, report.violations, str(path))
+            drawn = run_once(described, first.seed, strategy=first.strategy, record=first.draws, keeps_states=True)
+            page = path.with_suffix(".html")
+            page.write_text(page_of(diagram_of(drawn, name)), encoding="utf-8")
+            raise SimulationFailed(name, first.seed, str(first.violation), report.seeds, report.violations, str(path), str(page))
 
         test.__name__ = name
         test.__doc__ = described.__doc__

@@ -10,10 +10,11 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple, cast
 
-EventKind = Literal["sent", "delivered", "dropped", "step", "resumed", "timer", "fault", "client"]
+EventKind = Literal["sent", "delivered", "dropped", "step", "resumed", "timer", "fault", "client", "state"]
 """
 sent, delivered, dropped: a message between nodes. step: an actor takes a message. resumed: a handler or hook that waited goes on.
 timer: something on a node is due. fault: a fault begins or ends. client: an operation of a client begins or ends.
+state: how an actor is from now on; only if states are kept, and no part of the hash.
 """
 
 FLUSHED_AT: Final = 256
@@ -53,10 +54,14 @@ class Trace:
 
     Args:
         keeps: Whether the events are kept; the hash is there in any case.
+        keeps_states: Whether the states of actors are kept too.
     """
 
-    def __init__(self, *, keeps: bool = False) -> None:
-        self._keeps = keeps
+    def __init__(self, *, keeps: bool = False, keeps_states: bool = False) -> None:
+        self.keeps_states: bool = keeps_states
+        self._keeps = keeps or keeps_states
+        self._states: list[tuple[int, Event]] = []
+        self._state_of: dict[tuple[str, int, str], str] = {}
         self._hash = sha256()
         self._fresh: list[tuple[Any, ...]] = []
         self._kept: list[tuple[Any, ...]] = []
@@ -70,6 +75,12 @@ class Trace:
         fresh.append((time, kind, node, path, what, text, number))
         if len(fresh) >= FLUSHED_AT:
             self._flush()
+
+    def add_state(self, time: float, node: str, life: int, path: str, what: str, text: str) -> None:  # noqa: PLR0917
+        """How an actor is now, if that is not what it was in this life of its node."""
+        if self._state_of.get((node, life, path)) != text:
+            self._state_of[node, life, path] = text
+            self._states.append((self.count + len(self._fresh), Event(time, "state", node, path, what, text, 0)))
 
     def _flush(self) -> None:
         fresh = self._fresh
@@ -88,4 +99,7 @@ class Trace:
     @property
     def events(self) -> list[Event]:
         """All events, if they are kept."""
-        return [Event(*cast("Any", event)) for event in (*self._kept, *(self._fresh if self._keeps else ()))]
+        events = [Event(*cast("Any", event)) for event in (*self._kept, *(self._fresh if self._keeps else ()))]
+        for place, state in reversed(self._states):
+            events.insert(place, state)
+        return events

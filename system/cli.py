@@ -32,8 +32,8 @@ COMMANDS_ABOVE: Final = {
     "simulate": ("simulation", "run a simulated cluster under many seeds"),
     "replay": ("simulation", "run a recorded simulation again"),
     "check-determinism": ("simulation", "run seeds of a simulation in two processes each, and compare"),
-    "diagram": ("simulation", "draw a recorded simulation"),
     "shrink": ("simulation", "look for a smaller run that breaks the same"),
+    "diagram": ("simulation", "draw a recorded simulation"),
     "journal": ("persistence", "look at the file of a journal: check, show, export"),
 }
 """Commands of rooms that stand above this one, by the room, whose `command.main` is imported when the command is called."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import runpy
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..errors import TrouperError
@@ -30,7 +31,7 @@ def find_target(target: str) -> Any:
         if not path.is_file():
             raise TargetError(f"There is no file {place}.")
         sys.path.insert(0, str(path.parent.resolve()))
-        found: Any = runpy.run_path(place).get(name)
+        found: Any = getattr(_module_of(path.resolve()), name, None)
     else:
         sys.path.insert(0, str(Path.cwd()))
         try:
@@ -40,3 +41,23 @@ def find_target(target: str) -> Any:
     if found is None:
         raise TargetError(f"{place} has no {name}.")
     return found
+
+
+def _module_of(path: Path) -> ModuleType:
+    """The module that a file is, imported once, under a name by which pickle finds its classes."""
+    for name in (path.stem, f"{path.stem} in {path.parent}"):
+        known = sys.modules.get(name)
+        if known is None:
+            break
+        if getattr(known, "__file__", None) == str(path):
+            return known
+    loading = importlib.util.spec_from_file_location(name, path)
+    assert loading is not None
+    assert loading.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(loading)
+    try:
+        loading.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
