@@ -14,11 +14,12 @@ SAFELY := PYTHONSAFEPATH=1
 # where the first python on PATH does.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright
 
-.PHONY: help demo test bench bench-scale bench-compare bench-peers savina savina-peers clean
+.PHONY: help demo test crash bench bench-scale bench-compare bench-peers savina savina-peers clean
 
 help:
 	@echo "make demo                    runs the payments example"
 	@echo "make test                    checks style and types, and runs every test, with coverage"
+	@echo "make crash KILLS=100         kills a program that persists, so many times over one file, and looks for what is lost"
 	@echo "make bench                   runs the benchmarks"
 	@echo "make bench-scale             draws what things cost as actors, mailboxes, subscribers and trees grow"
 	@echo "make bench-compare BASE=main says what became slower since another revision"
@@ -45,6 +46,12 @@ test: $(STAMP)
 	@$(SAFELY) $(BIN)/python -m coverage run -m pytest
 	@echo "== coverage: lines and branches of the rooms"
 	@$(SAFELY) $(BIN)/python -m coverage report
+
+KILLS ?= 100
+
+crash: $(STAMP)
+	@echo "== $(KILLS) kills of a program that persists"
+	@KILLS=$(KILLS) $(SAFELY) $(BIN)/python -m pytest -q -o faulthandler_timeout=0 tests/persistence/test_crash.py
 
 bench: $(STAMP)
 	@echo "== benchmarks/run.py"

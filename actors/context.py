@@ -226,6 +226,8 @@ class Context:
     async def sleep(self, seconds: float) -> None:
         """Waits without holding a task of trio; the actor handles nothing meanwhile. For many sleepers this is the way."""
         cell = self._living("sleep")
+        if not isinstance(seconds, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"sleep() takes a number of seconds, at least 0, not {seconds!r}.")
         if not seconds >= 0:
             raise ValueError(f"sleep() takes seconds, at least 0, not {seconds!r}.")
         rested = Pending()

@@ -36,6 +36,8 @@ def die(cell: Cell, reason: Exit, *, announce: bool = True) -> None:
     parent = cell.parent
     if parent is not None and parent.ties is not None and parent.ties.family is not None:
         parent.ties.family.lose(cell)
+    if ties.family is not None:
+        ties.family.give_up_places()
     dispatcher.forget(cell)
     _clear_mailbox(cell)
     end_watches(cell)
@@ -69,6 +71,7 @@ def _break_circles(cell: Cell) -> None:
     cell.contextvars = None
     ties = cell.tied()
     ties.family = None
+    ties.behaviours = None  # methods of the instance, most of them
 
 
 class ActorStartEnded(Exception):  # internal: it becomes the cause of a StartFailed

@@ -39,7 +39,7 @@ PARKED_MAX: Final = 64
 """Workers that wait for work; more than that end."""
 
 POOLED_MAX: Final = 1024
-"""Empty queues that are kept for the next actor that gets a message."""
+"""Empty queues that are kept for the next actor that gets a message, and drivers for the next handlers that wait."""
 
 HOLDS_HANDLERS: Final = hasattr(trio.lowlevel.Task, "_cancel_status")
 """Whether a task tells which cancel scope it is in (private to trio). Without it no handler is held: all asks park a task."""
@@ -379,6 +379,7 @@ class Dispatcher:
             time.sleep(THREADS_NAP_SECONDS)  # noqa: ASYNC251  # a thread that waits for the interpreter's lock would starve
         while len(self.deques) > POOLED_MAX:
             self.deques.pop()
+        del self.drivers[POOLED_MAX:]
         if self.alarms.asked:
             self.alarms.arm_the_unanswered()
         await trio.lowlevel.checkpoint()

@@ -123,9 +123,27 @@ class Family:
         if old is not None:
             del self._index[old]
             self._kept.remove(old.name)
+            self._forget_place(spec, old)
         self.places[index] = (spec, cell)
+        placed = self.parent.dispatcher.placed
+        placed[id(spec)] = None if id(spec) in placed else cell
         self._index[cell] = index
         self._kept.add(cell.name)
+
+    def give_up_places(self) -> None:
+        """The parent is dead: nobody finds its children by their specs any more."""
+        for spec, placed in self.places:
+            if placed is not None:
+                self._forget_place(spec, placed)
+
+    def place_of(self, cell: Cell) -> int:
+        """The number of the place that *cell* holds."""
+        return self._index[cell]
+
+    def _forget_place(self, spec: ChildSpec[Any], cell: Cell) -> None:
+        placed = self.parent.dispatcher.placed
+        if placed.get(id(spec)) is cell:
+            del placed[id(spec)]
 
     def abandon_restarts(self) -> None:
         """No restart under way goes on: the parent itself is taken down."""
@@ -148,6 +166,7 @@ class Family:
             del self._index[cell]
             self._kept.remove(cell.name)
             self.places[index] = (cell.spec, None)
+            self._forget_place(cell.spec, cell)
 
     def count_restart(self, cause: BaseException) -> RestartLimitReached | None:
         """Counts a restart because of *cause*. Returns with what the parent fails if that is one too many."""

@@ -136,7 +136,7 @@ class ActorRef(Generic[M_contra]):
             Unhandled: It is no message of the actor's.
             Deadlock: The actor waits, directly or through others, for the one that asks.
             MailboxFull: The message lost its slot in a mailbox that drops the oldest.
-            ValueError: The timeout is negative or no number.
+            ValueError, TypeError: The timeout is negative or no number.
         """
         if timeout is not None:
             check_timeout(timeout)

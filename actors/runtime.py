@@ -83,6 +83,8 @@ class Runtime(Dispatcher):
         self.ask_timeout: float = ask_timeout
         self.supervising: Any = supervising
         self.registry: Registry = Registry(self)
+        # By the id of a static child's spec, the latest cell in its place, or None if it had several: then all are looked at.
+        self.placed: dict[int, Cell | None] = {}
         self.collapse = on_collapse
         self.interrupt = on_interrupt
         self.is_killing = False

@@ -17,7 +17,7 @@ from .envelopes import Ask, Sender, SetAside
 from .errors import AskStopped
 from .starting import let_go
 from .table import Handler
-from .turn import COROUTINE, alone, handler_failed
+from .turn import COROUTINE, alone, handler_failed, suspend
 from .waiting import HOLD, parked, wait
 
 
@@ -103,9 +103,8 @@ def _begun_in_place(cell: Cell, message: Any, result: Any) -> Ask:
     ask = _in_hand(cell, message)
     cell.state = RUNNING
     if type(result) is COROUTINE:  # it is not plain after all
-        cell.held = alone(cell, lambda: result)
-        cell.state = READY
-        cell.dispatcher.make_ready(cell)
+        cell.held = driver = alone(cell, lambda: result)
+        suspend(cell, next(driver))  # until its turn: not on the stack of who asks
         return ask
     cell.handled += not isinstance(cell.hand, SetAside)
     cell.hand = None
@@ -130,6 +129,8 @@ def _in_hand(cell: Cell, message: Any) -> Ask:
 
 def check_timeout(timeout: float) -> None:
     """Refuses what is no time to wait."""
+    if not isinstance(timeout, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"timeout must be seconds, a number, or math.inf for ever, not {timeout!r}.")
     if isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(f"timeout must be seconds, at least 0, or math.inf for ever, not {timeout!r}.")
 

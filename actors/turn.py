@@ -83,7 +83,7 @@ def drive() -> Driver:
                 cell.hand = message = queue.popleft()
                 try:
                     handler = table[type(message)]
-                except KeyError:
+                except (KeyError, TypeError):  # not met yet, or not hashable
                     handler = resolve(cell, message)
                 try:
                     result = handler(instance, message)
@@ -97,8 +97,8 @@ def drive() -> Driver:
                             cell.held = None
                             cell.attention = True
                 except BaseException as error:
-                    if cell.state == DRIVEN or type(error) is GeneratorExit:
-                        raise  # to the worker's scope, where trio takes its Cancelled out
+                    if cell.state != RUNNING:
+                        raise  # to the worker's scope, where trio takes its Cancelled out, or to who closes the driver
                     handler_failed(cell, error)
                     if cell.state != RUNNING:
                         break
@@ -118,26 +118,31 @@ def drive() -> Driver:
             else:
                 cell.state = READY
                 cell.dispatcher.ready.append(cell)
-        cell = message = instance = result = None  # a driver that waits keeps nothing alive
+        cell = queue = table = message = handler = instance = result = None  # a driver that waits keeps nothing alive
         cell = yield None
 
 
 @protected
 @awaiting
 def alone(cell: Cell, call: Callable[..., Any], *arguments: Any, job: Job | None = None) -> Driver:
-    """A driver for one hook, or one handler that goes on outside of the run of messages. It ends with it."""
+    """
+    A driver for one hook, or for a coroutine that was made in place and is no message's of a turn: it yields PAUSE before that
+    begins. The driver ends with it.
+    """
     if job is not None:
         cell.hand = job
     result: Any
     try:
         result = call(*arguments)
         if type(result) is COROUTINE:
-            if job is not None and job.cancelled:
+            if job is None:
+                yield from _yields_first(PAUSE, result)
+            elif job.cancelled:
                 yield from _yields_first(RUN_CANCELLED, result)
             result = yield from result  # pyright: ignore[reportUnknownVariableType]
     except BaseException as error:
-        if cell.state == DRIVEN or type(error) is GeneratorExit:
-            raise
+        if cell.state != RUNNING:
+            raise  # as in a turn
         ended(cell, None, error)
     else:
         if cell.state == DRIVEN:

@@ -4,9 +4,11 @@ from .applies import applies as applies
 from .applies import restores as restores
 from .codec import Codec as Codec
 from .codec import Encoded as Encoded
+from .courier import Courier as Courier
 from .entities import Entities as Entities
 from .entities import entities as entities
 from .errors import CorruptRecord as CorruptRecord
+from .errors import DeliveryFailed as DeliveryFailed
 from .errors import EffectWhileApplying as EffectWhileApplying
 from .errors import EventsOutOfOrder as EventsOutOfOrder
 from .errors import FactsForgotten as FactsForgotten

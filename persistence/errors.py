@@ -331,6 +331,30 @@ class PoisonedFact(TrouperError):
 
 
 @define(eq=False)
+class DeliveryFailed(TrouperError):
+    """
+    A courier has tried as often as it may. From the last cause. The fact is still in the log, and so are all behind it.
+
+    Args:
+        courier: The path of the courier.
+        offset: The fact's number in the log.
+        attempts: How often it was tried.
+        why: What went wrong the last time.
+    """
+
+    courier: str
+    offset: int
+    attempts: int
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.courier} could not deliver fact {self.offset} in {self.attempts} attempts: {self.why}. "
+            "Started again, it goes on with it. To try for ever: attempts_max = 0."
+        )
+
+
+@define(eq=False)
 class EffectWhileApplying(TrouperError, RuntimeError):
     """
     A method marked with `@applies` reached for the actor's context. Such a method runs again at every recovery.

@@ -144,6 +144,7 @@ def _state(cell: Cell) -> State:
 @protected
 def draw_tree(runtime: Runtime) -> Node:
     """The living tree now, from the root."""
+    runtime.stream.settle()
     nodes: dict[Cell, Node] = {}
     for cell in reversed([runtime.root, *cells_of(runtime)]):
         family = None if cell.ties is None else cell.ties.family

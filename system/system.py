@@ -18,6 +18,7 @@ from ..actors.runtime import Runtime
 from ..actors.spec import ActorSpec
 from ..actors.stopping import death_of, out_of_time, request_stop
 from ..actors.stream import OnFullFacts
+from ..actors.supervising import family_of
 from ..actors.waiting import wait
 from ..events import EventStream, Facts
 from ..supervision import ChildSpec
@@ -82,12 +83,18 @@ class System:
         """Where *spec* is a static child: the parent, the place, the latest cell in it."""
         if not isinstance(spec, ChildSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"This takes a spec, such as actor(...) returns, not {spec!r}.")
+        placed = self._runtime.placed
+        if id(spec) not in placed:
+            return []
+        cell = placed[id(spec)]
+        if cell is not None and cell.parent is not None:
+            return [(cell.parent, family_of(cell.parent).place_of(cell), cell)]
         found: list[tuple[Cell, int, Cell]] = []
-        for cell in cells_of(self._runtime):
-            family = None if cell.ties is None else cell.ties.family
-            for index, (place, placed) in enumerate([] if family is None else family.places):
-                if place is spec and placed is not None:
-                    found.append((cell, index, placed))
+        for parent in cells_of(self._runtime):
+            family = None if parent.ties is None else parent.ties.family
+            for index, (place, held) in enumerate([] if family is None else family.places):
+                if place is spec and held is not None:
+                    found.append((parent, index, held))
         return found
 
     def _own(self, ref: ActorRef[Any]) -> Cell:

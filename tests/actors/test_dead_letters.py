@@ -1,13 +1,14 @@
 """Dead letters: facts with message, recipient and reason, logged sparsely, and never about themselves."""
 
 import logging
+from typing import Any
 
 import pytest
 import trio
 from attrs import define, frozen
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trouper import Actor, DeadLetter, Fifo, Request, actor, handles, open_system
+from trouper import Actor, ActorRef, DeadLetter, Fifo, Request, actor, handles, open_system
 
 
 @frozen
@@ -157,3 +158,28 @@ async def test_an_ask_that_was_given_up_is_no_dead_letter(autojump_clock: MockCl
             await system.stop(ref)
             statistics = system.statistics()
             assert (statistics.dead_letters, statistics.withdrawn) == (0, 1)
+
+
+async def test_a_message_whose_class_is_not_hashable_is_unhandled_and_harms_nobody() -> None:
+    """No table can hold such a class: told, it is a dead letter; asked, the asker gets the TypeError. The actor goes on."""
+
+    class Unhashable(type):
+        def __eq__(cls, other: object) -> bool:
+            return cls is other
+
+        __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    class Odd(metaclass=Unhashable):
+        pass
+
+    odd: Any = Odd()
+    with trio.fail_after(10):
+        async with open_system() as system, system.subscribe(DeadLetter) as letters:
+            clerk: ActorRef[Any] = await system.spawn(actor(Clerk))
+            await clerk.tell(odd)
+            assert await clerk.ask(Note("on")) == "on"
+            letter = await anext(letters)
+            assert (letter.message, letter.reason) == (odd, "unhandled")
+            with pytest.raises(TypeError, match="unhashable"):
+                await clerk.ask(odd)
+            assert await clerk.ask(Note("and on")) == "and on"

@@ -244,3 +244,50 @@ async def test_a_class_that_hands_out_an_instance_twice_is_found_out_at_the_star
             said = [await anext(failures) for _ in range(2)]
     assert isinstance(said[0].cause, Broken)
     assert "in use" in str(said[1].cause)
+
+
+@define(eq=False)
+class Planner(Actor[Note | Crash]):
+    """Plans notes to itself and a task, and fails; it has no hook that a restart would wait for."""
+
+    lines: list[Line]
+    instances: list[Planner]
+
+    def __attrs_post_init__(self) -> None:
+        self.instances.append(self)
+
+    @handles(Note)
+    def note(self, note: Note) -> None:
+        self.lines.append((f"instance {self.instances.index(self) + 1}", note.number))
+
+    @handles(Crash)
+    def crash(self, crash: Crash) -> None:
+        if crash.number == 1:
+            self.context.after(0.5, Note(1))
+        else:
+            self.context.start_soon(self.work)
+        raise Broken
+
+    async def work(self) -> None:
+        try:
+            await trio.sleep(0.5)
+            self.lines.append(("work of the dead instance", 0))
+        finally:
+            self.lines.append(("task over", len(self.instances)))
+
+
+@pytest.mark.parametrize(("number", "lines"), [(1, []), (2, [("task over", 1)])], ids=["a timer", "a task"])
+async def test_what_the_old_instance_had_begun_ends_before_the_new_one_is_made(
+    autojump_clock: MockClock, number: int, lines: list[Line]
+) -> None:
+    """A timer of the old instance rings no more, and its task is over, also where no hook makes the restart wait."""
+    seen: list[Line] = []
+    instances: list[Planner] = []
+    with trio.fail_after(10):
+        async with open_system(supervisor("top", [actor(Planner, seen, instances)])) as system:
+            ref = instances[0].context.ref
+            await ref.tell(Crash(number))
+            await ref.tell(Note(7))
+            await trio.sleep(2)
+            assert seen == [*lines, ("instance 2", 7)]
+            assert system.statistics().waiting == 0

@@ -603,6 +603,16 @@ async def test_what_was_accepted_is_in_the_accounts_however_subscriptions_change
         assert total.accepted == total.handled + total.failed + total.withdrawn + total.dead_letters + total.waiting
 
 
+async def test_the_tree_shows_what_the_stream_has_handled(autojump_clock: MockClock) -> None:
+    """Shared facts are put into the accounts before anybody looks, be it at the statistics or at the tree."""
+    with trio.fail_after(100):
+        async with open_system() as system:
+            await system.spawn(actor(Subscriber, Desk()))
+            for number in range(5):
+                system.publish(Happened(number))
+            assert [node.handled for node in system.tree() if node.path == "/system/events"] == [5]
+
+
 async def test_more_classes_of_facts_than_a_table_remembers_are_handled_too(autojump_clock: MockClock) -> None:
     """A program that makes classes without end gets slower, and nothing is lost."""
     desk = Desk()

@@ -84,7 +84,7 @@ def test_a_tree_fails_from_one_machine_up_to_its_root(story: Story) -> None:
         "  packaging/sorter is up again, restart 1",
         "  packaging/packer is up again, restart 1",
         "kitchen has a budget, which the oven exceeds: that is a failure of the kitchen, and the plant restarts it",
-        "  kitchen/oven failed: too hot again -> restart",
+        "  kitchen/oven failed: too hot again -> escalate",
         "  kitchen gives up: more than 1 restart in 60 s",
         "  kitchen/mixer is up again, restart 1",
         "  kitchen/oven is up again, restart 2",

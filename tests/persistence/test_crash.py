@@ -58,7 +58,8 @@ async def main():
 trio.run(main)
 """
 
-KILLS = 6
+KILLS = int(os.environ.get("KILLS", "6"))
+"""How often; `make crash KILLS=1000` says more."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")

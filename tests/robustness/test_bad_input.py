@@ -403,7 +403,7 @@ async def test_a_fact_that_can_change_is_refused_at_every_door(autojump_clock: M
         (lambda context: context.every(None, Add()), TypeError, "number of seconds"),
         (lambda context: context.sleep(-1), ValueError, "at least 0"),
         (lambda context: context.sleep(math.nan), ValueError, "at least 0"),
-        (lambda context: context.sleep("1"), TypeError, "."),
+        (lambda context: context.sleep("1"), TypeError, "number of seconds"),
         (lambda context: context.become(Add()), TypeError, "function of one message"),
         (lambda context: context.defer(Add()), LookupError, "in hand"),
         (lambda context: context.subscribe(Stranger), TypeError, r"@handles\(Stranger\)"),

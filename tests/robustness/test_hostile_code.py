@@ -6,9 +6,10 @@ where only the runtime is around. The actor fails, or the system ends with what 
 from __future__ import annotations
 
 import asyncio
+import gc
 import types
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import trio
@@ -157,29 +158,65 @@ async def test_a_plain_handler_that_returns_a_coroutine_is_waited_for(autojump_c
                 assert await ref.ask(DoNow(lambda _: reply())) == 7
 
 
-class Meta(type):
-    """Its classes compare by identity, and cannot be hashed."""
+@define(eq=False)
+class Strict(Actor[Count | Do]):
+    """Asked in place it goes on in a coroutine, but fails before that has begun."""
 
-    def __eq__(cls, other: object) -> bool:
-        return cls is other
+    begun: list[str]
 
-    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    def on_start(self) -> None:
+        self.context.subscribe(Do, on_full="fail", capacity=1)
+
+    @handles(Count)
+    def count(self, _: Count) -> Any:
+        for _number in range(2):
+            self.context.publish(Do(repr))
+        return self.go_on()
+
+    async def go_on(self) -> int:
+        self.begun.append("begun")
+        return 1
+
+    @handles(Do)
+    def ignore(self, _: Do) -> None: ...
 
 
-class Unhashable(metaclass=Meta):
-    """A message of a class that no table can contain."""
+async def test_a_coroutine_that_is_cut_off_before_it_begins_leaves_nothing(
+    autojump_clock: MockClock, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The asker hears of the failure, and Python does not complain of a coroutine that nobody awaited."""
+    begun: list[str] = []
+    with trio.fail_after(100):
+        async with open_system() as system:
+            ref = await system.spawn(actor(Strict, begun))
+            with pytest.raises(AskFailed, match="SubscriptionFull"):
+                await ref.ask(Count())
+            await trio.sleep(1)
+            statistics = system.statistics()
+            assert statistics.actors[ref.path].failed == 1
+            assert statistics.waiting == 0
+    gc.collect()
+    assert not begun
+    assert not recwarn.list
 
 
-async def test_what_breaks_the_runtime_comes_out_of_the_block(autojump_clock: MockClock) -> None:
+async def test_what_breaks_the_runtime_comes_out_of_the_block(monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock) -> None:
     """An error that no actor can be blamed for ends the system at once, and is seen: nobody is left waiting for a broken runtime."""
+
+    class Broken(Exception):
+        pass
+
+    def breaks(*_arguments: object) -> Never:
+        raise Broken
 
     async def main() -> None:
         async with open_system() as system:
             ref: Any = await system.spawn(actor(Obedient))
-            await ref.tell(Unhashable())
+            monkeypatch.setattr("trouper.actors.turn.resolve", breaks)
+            await ref.tell(b"looked up")
             await trio.sleep_forever()
 
-    with trio.fail_after(100), pytest.RaisesGroup(pytest.RaisesGroup(pytest.RaisesExc(TypeError, match="unhashable"))):
+    with trio.fail_after(100), pytest.RaisesGroup(pytest.RaisesGroup(Broken)):
         await main()
 
 
@@ -238,7 +275,7 @@ async def test_a_priority_key_that_raises_fails_its_sender_and_nobody_else(autoj
 # What is no Exception
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 async def test_an_interrupt_stops_the_system_in_order_wherever_users_code_raises_it(
     autojump_clock: MockClock, error: type[BaseException]
 ) -> None:
@@ -285,6 +322,21 @@ async def test_an_interrupt_stops_the_system_in_order_wherever_users_code_raises
         await system.spawn(actor(Witness, True))
         await system.stop(await system.spawn(actor(Obedient)))
 
+    class Hooked(Obedient):
+        def on_start(self) -> None:
+            raise error
+
+    class LaterHooked(Obedient):
+        async def on_start(self) -> None:
+            await trio.lowlevel.checkpoint()
+            raise error
+
+    async def a_hook(system: Any) -> None:
+        await system.spawn(actor(Hooked))
+
+    async def a_hook_that_waits(system: Any) -> None:
+        await system.spawn(actor(LaterHooked))
+
     async def a_task(system: Any) -> None:
         async def task() -> None:
             raise error
@@ -292,7 +344,7 @@ async def test_an_interrupt_stops_the_system_in_order_wherever_users_code_raises
         ref = await system.spawn(actor(Obedient))
         await ref.ask(Do(lambda worker: worker.context.start_soon(task)))
 
-    for cause in (first_start, second_start, a_filter, a_task):
+    for cause in (first_start, second_start, a_filter, a_hook, a_hook_that_waits, a_task):
         ends.clear()
         made.clear()
 

@@ -308,7 +308,7 @@ class Quitter(Actor[Leave]):
         self.ended.append(self.context.path)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("kind", [LeaveAtOnce, Leave, LeaveLater])
 @pytest.mark.parametrize("asked", [False, True], ids=["told", "asked"])
 async def test_an_interrupt_raised_in_a_handler_stops_the_system_in_order_and_comes_out_bare(

@@ -153,6 +153,7 @@ class World:
     specs: list[ActorSpec[Any]] = field(factory=list[ActorSpec[Any]])
     replies: list[Reply[int]] = field(factory=list[Reply[int]])
     is_calm: bool = False
+    hears_letters: bool = False
     numbers: int = 0
     told: set[int] = field(factory=set[int])
     refused: set[int] = field(factory=set[int])
@@ -204,7 +205,8 @@ class World:
         self.note_told(message, peer)
 
     def note_told(self, message: Job, peer: ActorRef[Any]) -> None:
-        if not peer.path.rsplit("/", 1)[-1].startswith(("crew", "all")):  # a router may pass one on to several, or to nobody
+        # A router may pass one on to several, or to nobody.
+        if self.hears_letters and not peer.path.rsplit("/", 1)[-1].startswith(("crew", "all")):
             self.told.add(message.number)
 
     async def ask(self, sender: object, fuel: int) -> None:
@@ -690,6 +692,7 @@ async def storm(seed: int, checks: tuple[Check, ...]) -> None:
                     world.refs.extend(system._runtime.guardian.context.children)  # type: ignore[union-attr]  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
                     world.refs.extend(found(system, world))
                     letters = await system.subscribe(DeadLetter, capacity=1_000_000).__aenter__()
+                    world.hears_letters = True  # what was told while the system opened may be a dead letter that nobody heard of
                     for _ in range(2):
                         await outside.start(listen, world)
                     world.refs.append(await system.spawn(group("all", SERVICE, routing="round_robin")))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import trio
@@ -267,3 +267,60 @@ async def test_two_systems_live_side_by_side(autojump_clock: MockClock) -> None:
             with pytest.raises(AskStopped):
                 await gone.ask(Do(answer))
             assert await outer.ref(first).ask(Do(answer)) == "alive"
+
+
+async def test_a_static_child_is_found_by_its_spec_without_a_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ref` and `start` cost the same in a tree of any size; what is found is the latest incarnation, and nothing below a dead parent."""
+
+    def nobody(*_arguments: object) -> Never:
+        raise AssertionError("all actors were looked at")
+
+    specs = [worker(f"worker-{number}", []) for number in range(3)]
+    team = supervisor("team", specs)
+    with trio.fail_after(10):
+        async with open_system(team) as system:
+            monkeypatch.setattr("trouper.system.system.cells_of", nobody)
+            first = system.ref(specs[1])
+            assert first.path == "/user/team/worker-1"
+            await system.stop(first)
+            again = await system.start(specs[1])
+            assert (again.path, again == first) == (first.path, False)
+            assert system.ref(specs[1]) == again
+            monkeypatch.undo()
+            await system.stop(system.ref(team))
+            with pytest.raises(LookupError, match="worker-1"):
+                system.ref(specs[1])
+            with pytest.raises(LookupError, match="worker-1"):
+                await system.start(specs[1])
+
+
+async def test_a_spec_with_several_places_is_found_when_only_one_is_left() -> None:
+    """While it has several, `ref` and `start` say so with their paths."""
+    spec = worker("worker", [])
+    teams = [supervisor(f"team-{number}", [spec]) for number in range(2)]
+    with trio.fail_after(10):
+        async with open_system(supervisor("top", teams)) as system:
+            with pytest.raises(ValueError, match=r"/user/top/team-0/worker, /user/top/team-1/worker"):
+                system.ref(spec)
+            with pytest.raises(ValueError, match="2 places"):
+                await system.start(spec)
+            await system.stop(system.ref(teams[0]))
+            left = system.ref(spec)
+            assert left.path == "/user/top/team-1/worker"
+            await system.stop(left)
+            assert (await system.start(spec)).path == left.path
+            await system.stop(system.ref(teams[1]))
+            with pytest.raises(LookupError):
+                system.ref(spec)
+
+
+async def test_a_temporary_static_child_that_has_ended_is_found_no_more() -> None:
+    """It is never started again, so its spec leads nowhere: neither to its ref nor to a place where it could be started."""
+    spec = worker("guest", [], restart="temporary")
+    with trio.fail_after(10):
+        async with open_system(supervisor("team", [spec])) as system:
+            await system.stop(system.ref(spec))
+            with pytest.raises(LookupError, match="guest"):
+                system.ref(spec)
+            with pytest.raises(LookupError, match="guest"):
+                await system.start(spec)
