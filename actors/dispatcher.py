@@ -361,8 +361,12 @@ class Dispatcher:
             return contextvars.run(run_turn, cell)
         before = contextvars.copy()
         trap = contextvars.run(run_turn, cell)
-        if cell.state == IDLE and contextvars == before:
-            cell.contextvars = None
+        if cell.state == IDLE:
+            try:
+                if contextvars == before:
+                    cell.contextvars = None
+            except Exception:  # noqa: BLE001, S110  # the user's: a value that cannot be compared is kept
+                pass
         return trap
 
     async def _park(self, me: Worker) -> None:

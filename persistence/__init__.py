@@ -43,5 +43,9 @@ from .opening import open_journal as open_journal
 from .projection import Projection as Projection
 from .projection import projects as projects
 from .recording import SnapshotBroken as SnapshotBroken
+from .reminders import ForgetReminder as ForgetReminder
+from .reminders import Remind as Remind
+from .reminders import ReminderDue as ReminderDue
+from .reminders import Reminders as Reminders
 from .sqlite_journal import SqliteJournal as SqliteJournal
 from .stored import stored as stored

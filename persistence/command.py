@@ -146,7 +146,7 @@ def _time(at: float) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line behind ``trouper journal``. Returns the exit code: 0 well, 1 something is broken or missing, 2 called wrongly."""
+    """``trouper journal``, which is the first word of *arguments*. Returns the exit code: 0 well, 1 broken or missing, 2 called wrongly."""
     parser = argparse.ArgumentParser(prog="trouper journal", description="Looks at the file of a journal, and changes nothing in it.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str]) -> int:
         command.add_argument("file", metavar="FILE", help="the journal")
         if name == "show":
             command.add_argument("identity", metavar="ID", nargs="?", help="whose events, such as /user/bank/account-A-1")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments[1:])
     try:
         if chosen.command == "check":
             return check(chosen.file)

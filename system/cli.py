@@ -1,7 +1,7 @@
 """
 The command line: ``trouper run MODULE:SPEC`` runs a root spec until it ends or is interrupted.
 
-``trouper journal ...`` belongs to the room `persistence/`, which stands above this one: it is looked up by name, when it is asked for.
+Other commands belong to rooms that stand above this one: each is looked up by name, when it is asked for.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-import runpy
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import trio
 
@@ -24,13 +22,20 @@ from ..actors.stopping import death_of
 from ..actors.waiting import wait
 from ..errors import TrouperError
 from .opening import open_system
+from .targets import TargetError as TargetError
+from .targets import find_target
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code after Ctrl-C, as shells have it."""
 
-
-class TargetError(TrouperError):
-    """MODULE:SPEC does not lead to a spec; the text says where it ended."""
+COMMANDS_ABOVE: Final = {
+    "simulate": ("simulation", "run a simulated cluster under many seeds"),
+    "replay": ("simulation", "run a recorded simulation again"),
+    "check-determinism": ("simulation", "run seeds of a simulation in two processes each, and compare"),
+    "shrink": ("simulation", "look for a smaller run that breaks the same"),
+    "journal": ("persistence", "look at the file of a journal: check, show, export"),
+}
+"""Commands of rooms that stand above this one, by the room, whose `command.main` is imported when the command is called."""
 
 
 def load_spec(target: str) -> ActorSpec[Any]:
@@ -40,23 +45,7 @@ def load_spec(target: str) -> ActorSpec[Any]:
     Raises:
         TargetError: There is no such module or name, or it is no spec.
     """
-    place, colon, name = target.rpartition(":")
-    if not colon or not place or not name:
-        raise TargetError(f"{target!r} is not of the form MODULE:SPEC, such as bank.main:BANK or bank/main.py:BANK.")
-    if place.endswith(".py"):
-        path = Path(place)
-        if not path.is_file():
-            raise TargetError(f"There is no file {place}.")
-        sys.path.insert(0, str(path.parent.resolve()))
-        found: Any = runpy.run_path(place).get(name)
-    else:
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            found = getattr(importlib.import_module(place), name, None)
-        except ModuleNotFoundError as error:
-            raise TargetError(f"The module {place} cannot be imported: {error}.") from error
-    if found is None:
-        raise TargetError(f"{place} has no {name}.")
+    found = find_target(target)
     if not _is_spec(found):
         raise TargetError(f"{target} is {found!r}, which is no spec: actor(...) and supervisor(...) return specs.")
     return found
@@ -90,16 +79,19 @@ async def run_root(spec: ActorSpec[Any], name: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 ended, 1 failed, 2 called wrongly, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in COMMANDS_ABOVE:
+        room, _ = COMMANDS_ABOVE[given[0]]
+        code: int = importlib.import_module(f"..{room}.command", __package__).main(given)
+        return code
     parser = argparse.ArgumentParser(prog="trouper", description="Actors under supervision.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run a root spec until it ends or is interrupted")
     run.add_argument("target", metavar="MODULE:SPEC", help="where the spec is, such as bank.main:BANK or bank/main.py:BANK")
     run.add_argument("--name", default="trouper", help="the system's name")
     run.add_argument("--quiet", action="store_true", help="log warnings and errors only")
-    commands.add_parser("journal", help="look at the file of a journal: check, show, export", add_help=False)
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if given[:1] == ["journal"]:
-        return int(importlib.import_module("..persistence.command", __package__).main(given[1:]))
+    for name, (_, what) in COMMANDS_ABOVE.items():
+        commands.add_parser(name, help=what)
     chosen = parser.parse_args(given)
     logging.basicConfig(level=logging.WARNING if chosen.quiet else logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     try:

@@ -154,18 +154,18 @@ async def _run_workers(runtime: Runtime, task_status: trio.TaskStatus[None]) -> 
 async def _start_guardians(runtime: Runtime, root: ActorSpec[Any] | None) -> None:
     """`/system` with the stream, then `/user` with the root. What a root that does not start raises comes out."""
     events: ActorSpec[Any] = actor(EventStream, name="events")
-    system = await spawning.spawn(runtime.root, _guardian("system", events))
+    system = await spawning.spawn(runtime.root, guardian("system", events))
     family = system.tied().family
     assert family is not None
     runtime.stream = family.children["events"].instance
     try:
-        runtime.guardian = await spawning.spawn(runtime.root, _guardian("user", root))
+        runtime.guardian = await spawning.spawn(runtime.root, guardian("user", *(() if root is None else (root,))))
     except StartFailed as failed:
         if isinstance(failed.__cause__, StartFailed):  # the guardian did not start because the root did not
             raise failed.__cause__ from failed.__cause__.__cause__
         raise
 
 
-def _guardian(name: str, child: ActorSpec[Any] | None) -> ActorSpec[Any]:
-    children = () if child is None else (child,)
+def guardian(name: str, *children: ActorSpec[Any]) -> ActorSpec[Any]:
+    """The spec of a supervisor of the runtime's own, right under the root."""
     return ActorSpec(Supervisor, name=name, stop_timeout=math.inf, children=children, supervision=GUARDIAN_POLICY)

@@ -528,3 +528,29 @@ async def test_contextvars_reach_the_threads_of_a_handler() -> None:
         async with open_system() as system:
             ref = await system.spawn(actor(Doer))
             assert await ref.ask(Do(run)) == ("the handler", "the handler")
+
+
+async def test_a_contextvar_whose_value_cannot_be_compared_is_kept_from_the_first_turn(autojump_clock: MockClock) -> None:
+    """The runtime looks whether a first turn has left anything; a value that refuses to say so has been left."""
+
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("not comparable")
+
+        __hash__ = object.__hash__
+
+    thing: ContextVar[Odd] = ContextVar("thing")
+    thing.set(Odd())
+    own = Odd()
+
+    async def put(_doer: Doer) -> None:
+        thing.set(own)
+
+    async def get(_doer: Doer) -> Odd:
+        return thing.get()
+
+    with trio.fail_after(10):
+        async with open_system() as system:
+            doer = await system.spawn(actor(Doer))
+            await doer.tell(Do(put))
+            assert await doer.ask(Do(get)) is own

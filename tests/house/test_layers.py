@@ -28,6 +28,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "events": UP_TO_ACTORS,
     "system": UP_TO_SYSTEM - {"system"},
     "testing": UP_TO_SYSTEM,
+    "simulation": UP_TO_SYSTEM,
     "persistence": UP_TO_SYSTEM,
 }
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
+from trouper import AskError, Request, StartFailed, System, actor, handles, open_system
 from trouper.persistence import (
     CorruptRecord,
     Encoded,
     Entry,
+    EventSourced,
     JournalClosed,
     JournalCorrupt,
     JournalError,
@@ -25,6 +27,8 @@ from trouper.persistence import (
     JournalReadOnly,
     NewerSchema,
     SqliteJournal,
+    applies,
+    open_journal,
 )
 from trouper.persistence.database import connect
 
@@ -304,3 +308,72 @@ async def test_a_closed_journal_refuses(file: Path) -> None:
             async with journal:
                 pass
     assert sorted(entry.name for entry in file.parent.iterdir()) == ["bank.db"], "SQLite's own files are tidied up"
+
+
+@frozen
+class Added:
+    number: int
+
+
+@frozen
+class Add(Request[int]):
+    pass
+
+
+@define(eq=False)
+class Counting(EventSourced[Add, Added]):
+    count: int = 0
+
+    @handles(Add)
+    async def add(self, command: Add) -> int:
+        await self.persist(Added(self.count + 1))
+        return self.count
+
+    @applies(Added)
+    def added(self, event: Added) -> None:
+        assert event.number == self.count + 1
+        self.count = event.number
+
+
+async def count_with(file: Path, fault: Fault) -> dict[str, list[int]]:
+    """Three actors count up together over a disk that fails; who fails is restarted. Returns what each was told."""
+    told: dict[str, list[int]] = {name: [] for name in "abc"}
+
+    async def drive(system: System, name: str) -> None:
+        with suppress(StartFailed):
+            ref = await system.spawn(actor(Counting, name=name))
+            for _ in range(4):
+                with suppress(AskError):
+                    told[name].append(await ref.ask(Add()))
+
+    with suppress(JournalError):
+        async with (
+            SqliteJournal(file, connect=fault.connect) as journal,
+            open_journal(journal),
+            open_system() as system,
+            trio.open_nursery() as nursery,
+        ):
+            for name in told:
+                nursery.start_soon(drive, system, name)
+    return told
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["the call fails", "the call's outcome is lost"])
+async def test_whichever_call_fails_actors_that_count_never_count_wrongly(tmp_path: Path, after: bool) -> None:
+    """
+    SQLite fails at its n-th call, for every n: no actor is told a number twice, or one that is not in the journal, and when the
+    disk works again each goes on with the number after the last.
+    """
+    with trio.fail_after(120):
+        counted = Fault()
+        assert await count_with(tmp_path / "counted.db", counted) == {name: [1, 2, 3, 4] for name in "abc"}
+        for at in range(1, counted.calls + 1):
+            file = tmp_path / f"{at}.db"
+            told = await count_with(file, Fault(at, after=after))
+            async with open_journal(file) as journal, open_system() as system:
+                for name, numbers in told.items():
+                    kept = len(await journal.events(f"/user/{name}", 0, 100))
+                    assert numbers == sorted(set(numbers)), f"call {at}"
+                    assert max(numbers, default=0) <= kept, f"call {at}"
+                    assert after or kept == len(numbers), f"call {at}"
+                    assert await (await system.spawn(actor(Counting, name=name))).ask(Add()) == kept + 1

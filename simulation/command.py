@@ -1,0 +1,170 @@
+"""
+The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``.
+
+Imported when one of them is called, and not by ``trouper run``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+from ..errors import TrouperError
+from ..system.targets import find_target
+from .determinism import check_determinism
+from .exploring import explore
+from .files import load, recording_of, save
+from .run import Outcome, Target, run_once
+from .scripts import script_of
+from .shrinking import RUNS_MAX, shrink
+from .strategies import StrategyChoice, UnknownStrategy
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Does what was asked. Returns the exit code: 0 nothing was found, 1 something was, 2 called wrongly."""
+    parser = argparse.ArgumentParser(prog="trouper", description="Simulated clusters.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_simulate(commands)
+    _add_replay(commands)
+    _add_shrink(commands)
+    _add_check(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        return COMMANDS[chosen.command](chosen)
+    except TrouperError as error:
+        print(f"trouper {chosen.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _add_simulate(commands: Any) -> None:
+    simulate = commands.add_parser("simulate", help="run a simulated cluster under many seeds")
+    simulate.add_argument("target", metavar="MODULE:NAME", help="where the simulation is, such as raft/check.py:raft_cluster")
+    simulate.add_argument("--seeds", type=_positive, default=1000, help="how many runs (1000)")
+    simulate.add_argument("--first-seed", type=int, default=0, help="the seed of the first run (0)")
+    simulate.add_argument("--jobs", type=_positive, default=1, help="processes (1)")
+    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help="portfolio, random, fifo, pct:DEPTH or delay:MOMENTS")
+    simulate.add_argument("--stop", action="store_true", help="end with the first violation")
+    simulate.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
+    simulate.add_argument("--record", type=Path, metavar="FILE", help="write the first violation there, for 'trouper replay'")
+    simulate.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_replay(commands: Any) -> None:
+    replay = commands.add_parser("replay", help="run a recorded simulation again")
+    replay.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
+    replay.add_argument("--events", type=int, default=40, help="how many of the last events are shown (40)")
+
+
+def _add_shrink(commands: Any) -> None:
+    shrink = commands.add_parser("shrink", help="look for a smaller run that breaks the same")
+    shrink.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
+    shrink.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
+    shrink.add_argument("--script", type=Path, metavar="FILE", help="write a program there that runs it")
+    shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check-determinism", help="run seeds in two processes each, and compare")
+    check.add_argument("target", metavar="MODULE:NAME", help="where the simulation is")
+    check.add_argument("--seeds", type=_positive, default=20, help="how many (20)")
+    check.add_argument("--first-seed", type=int, default=0, help="the first (0)")
+    check.add_argument("--strategy", type=_strategy, default="portfolio", help="as for simulate")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _strategy(text: str) -> str:
+    try:
+        return StrategyChoice(text).text
+    except UnknownStrategy as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _target(place: str) -> Target:
+    found: Any = find_target(place)
+    found = getattr(found, "simulation", found)  # a test that @simulate made
+    if not callable(found):
+        raise TrouperError(f"{place} is {found!r}, which is no function of a Simulation.")
+    return cast("Target", found)
+
+
+class _Progress:
+    """One line on the terminal that is written again and again."""
+
+    def __init__(self, seeds: int) -> None:
+        self._seeds = seeds
+        self._done = 0
+        self._found = 0
+
+    def __call__(self, outcome: Outcome) -> None:
+        self._done += 1
+        self._found += outcome.violation is not None
+        if self._done % 50 == 0 or self._done == self._seeds:
+            print(f"\r{self._done}/{self._seeds} seeds, {self._found} violations", end="", file=sys.stderr, flush=True)
+        if self._done == self._seeds:
+            print(file=sys.stderr)
+
+
+def _simulate(chosen: argparse.Namespace) -> int:
+    target = _target(chosen.target)
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    shown = None if chosen.quiet else _Progress(chosen.seeds)
+    report = explore(target, seeds, strategy=chosen.strategy, jobs=chosen.jobs, stops_at_first=chosen.stop, on_outcome=shown)
+    print(report)
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+    if report.first is not None and chosen.record is not None:
+        save(recording_of(report.first, chosen.target), chosen.record)
+        print(f"  recorded: trouper replay {chosen.record}")
+    return int(report.violations > 0)
+
+
+def _replay(chosen: argparse.Namespace) -> int:
+    recording = load(chosen.file)
+    outcome = run_once(_target(recording.target), recording.seed, strategy=recording.strategy, record=recording.draws, keeps=True)
+    for event in outcome.events[-chosen.events :]:
+        print(event)
+    print(f"seed {outcome.seed}, {outcome.strategy}: {outcome.violation or 'nothing is broken'}")
+    if outcome.departure is not None:
+        print(f"The replay left its record: {outcome.departure}")
+    elif outcome.digest != recording.digest:
+        print("The trace is not the one that was recorded, though the record fits: the code has changed, or is not deterministic.")
+    return int(outcome.violation is not None)
+
+
+def _shrink(chosen: argparse.Namespace) -> int:
+    recording = load(chosen.file)
+    shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
+    output: Path = chosen.output or chosen.file.with_suffix(f".small{chosen.file.suffix}")
+    smaller = recording_of(shrunk.after, recording.target)
+    save(smaller, output)
+    print(shrunk)
+    print(f"  recorded: trouper replay {output}")
+    if chosen.script is not None:
+        chosen.script.write_text(script_of(smaller), encoding="utf-8")
+        print(f"  as a program: python {chosen.script}")
+    return 1
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    divergence = check_determinism(chosen.target, seeds, strategy=chosen.strategy)
+    print(divergence or f"{chosen.target}: {chosen.seeds} seeds gave the same traces in two processes each")
+    return int(divergence is not None)
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "simulate": _simulate,
+    "replay": _replay,
+    "shrink": _shrink,
+    "check-determinism": _check,
+}

@@ -1,0 +1,51 @@
+"""What goes wrong with a simulation itself, as opposed to what it finds in the simulated."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..errors import TrouperError
+
+
+@define(eq=False)
+class SimulationStuck(TrouperError):
+    """The run can't go on, and would last for ever."""
+
+    now: float
+    why: str
+
+    def __str__(self) -> str:
+        return f"The simulation is stuck at {self.now:.6f} virtual seconds: {self.why}."
+
+
+@define(eq=False)
+class NodeDown(TrouperError):
+    """The reason of a `Terminated` that a failure detector sent: its node did not answer. The actor may be alive behind a partition."""
+
+    node: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"nothing was heard of node {self.node!r} for {self.seconds} s; it crashed, or the network between is cut"
+
+
+@define(eq=False)
+class RemoteFailure(TrouperError):
+    """Stands for an exception on another node that could not be pickled."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@define(eq=False)
+class NotSimulated(TrouperError):
+    """A simulated actor asked for what no seed decides, so that no run could be repeated."""
+
+    path: str
+    what: str
+    substitute: str
+
+    def __str__(self) -> str:
+        return f"{self.path} called {self.what}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."

@@ -1,0 +1,293 @@
+"""
+The engine of a simulated cluster: one dispatcher that runs the cells of all nodes, and one runtime a node that leans on it.
+
+A node's runtime is that of any system (its own tree, registry, stream, accounts, timers), but who runs and which worker runs it is the
+conductor's matter. So a message from node to node costs no switch of tasks.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from contextvars import Context as Contextvars
+from typing import TYPE_CHECKING, Any
+
+from ..actors.alarms import Alarms
+from ..actors.cell import GONE, Cell
+from ..actors.dispatcher import Dispatcher, Worker
+from ..actors.envelopes import Ask
+from ..actors.resolving import HERE
+from ..actors.runtime import Runtime
+from ..actors.sparse_log import SparseLog
+from ..registry import Address
+from ..supervision import ChildSpec
+from .randomness import TapedRandom
+
+if TYPE_CHECKING:
+    from ..actors import ActorRef
+    from .schedule import Schedule, SimulationPolicy
+    from .world import World
+
+QUIET = logging.getLogger("trouper.simulation")
+"""Where simulated nodes log: nothing, unless its level is lowered. What happens in a run is in its trace."""
+QUIET.setLevel(logging.CRITICAL + 1)
+
+UNLIMITED = 1 << 40
+"""Handlers that may wait on trio in one run."""
+
+
+class Conductor(Dispatcher):
+    """
+    Runs the cells of all nodes.
+
+    Args:
+        world: The run.
+        policy: Who runs next.
+    """
+
+    def __init__(self, world: World, policy: SimulationPolicy) -> None:
+        super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
+        world.wake = self.wake_if_asleep
+
+    def wake_if_asleep(self) -> None:
+        """Something is ready, or due."""
+        if not self.is_awake:
+            self.wake()
+
+    def _adjust_share(self, cell: Cell, took: float) -> None:
+        """A turn is one message, whatever the slice."""
+
+    def report_slow(self, cell: Cell, item: Any, seconds: float) -> None:
+        """A handler took long in virtual time."""
+        cell.dispatcher.report_slow(cell, item, seconds)
+
+    def _let_go_of(self, me: Worker, cell: Cell, value: Any, error: BaseException | None) -> None:
+        node: Any = cell.dispatcher
+        if not node.is_dead:
+            super()._let_go_of(me, cell, value, error)
+            return
+        me.cell = None  # its node has crashed: nothing follows from how the handler ended
+        cell.worker = None
+        cell.held = None
+        if not self.is_awake:
+            self.is_awake = True
+            me.has_baton = True
+        self._count_suspended(-1)
+
+
+class NodeAlarms(Alarms):
+    """
+    What is due on one node, by its own clock, which may run at another rate than the world's.
+
+    Args:
+        node: Whose.
+    """
+
+    def __init__(self, node: NodeRuntime) -> None:
+        self._node = node
+        super().__init__(node.local_time)
+
+    def arm_later(self, ask: Ask, timeout: float) -> None:
+        """There are no slices that it could wait for."""
+        self.arm(ask, timeout)
+
+    def _wake_by(self, when: float) -> None:
+        if when < self._until:
+            self._until = when
+            node = self._node
+            node.world.at(node.world_time(when), node.alarms_due)
+
+    def ring_now(self) -> None:
+        """Calls what is due, and asks to be woken for the next."""
+        self._until = -1.0  # what is set meanwhile is found by the look at the first
+        self._ring()
+        self._until = math.inf
+        self._wake_by(self._first())
+
+
+class NodeRuntime(Runtime):
+    """
+    The runtime of one life of a node: from its start, or restart, to its crash.
+
+    Args:
+        name: Of the node.
+        life: How often it had been started, this time included.
+        world: The run.
+        conductor: Runs its cells.
+        rate: How fast its clock runs: 1.01 gains ten milliseconds a second.
+        resolve_foreign: Gives the refs of actors on other nodes.
+        on_collapse: Called when a guardian fails.
+        on_interrupt: Called with what a handler raised that is no failure of its actor.
+    """
+
+    # Invariant: is_open iff its cells may run: it is neither paused nor dead.
+
+    def __init__(
+        self,
+        name: str,
+        life: int,
+        world: World,
+        conductor: Conductor,
+        *,
+        rate: float,
+        ask_timeout: float,
+        resolve_foreign: Callable[[Address], ActorRef[Any]],
+        on_collapse: Callable[[BaseException], None],
+        on_interrupt: Callable[[BaseException], None],
+    ) -> None:
+        self.name: str = name
+        self.life: int = life
+        self.world: World = world
+        self.rate: float = rate
+        self.began: float = world.now
+        self.is_open: bool = True
+        self.is_dead: bool = False
+        self.cells: list[Cell] = []
+        self._conductor = conductor
+        self._resolve_foreign = resolve_foreign
+        self._withheld: list[Cell] = []
+        self._cells_for: dict[type, tuple[int, list[Cell]]] = {}
+        self._found: dict[str, Cell] = {}
+        self._has_missed_alarms = False
+        super().__init__(
+            f"{name}@{life}",
+            conductor.policy,
+            TapedRandom(world.tape, f"random:{name}"),
+            ask_timeout=ask_timeout,
+            slow_handler=math.inf,
+            max_suspended=UNLIMITED,
+            on_collapse=on_collapse,
+            on_interrupt=on_interrupt,
+        )
+        self.log = QUIET
+        node_alarms = self.alarms = NodeAlarms(self)
+        self._ring = node_alarms.ring_now
+        self.dead_letter_log = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
+        self.failure_log = SparseLog(QUIET, self.alarms, logging.ERROR, "failures")
+        self.deques = conductor.deques
+        self.blocked = conductor.blocked
+        self.is_awake = True  # the schedule wakes the conductor
+        self.here: Contextvars = self.new_contextvars()
+        self.here.run(HERE.set, self)
+        self._contextvars.run(HERE.set, self)
+
+    # Time
+
+    def local_time(self) -> float:
+        """Seconds since its start by its own clock, and as many as the world had then."""
+        return self.began + (self.world.now - self.began) * self.rate
+
+    def world_time(self, local: float) -> float:
+        """When its own clock has come to *local*, and not a rounding error before."""
+        if local == math.inf:
+            return local
+        world = self.began + (local - self.began) / self.rate
+        while self.began + (world - self.began) * self.rate < local:
+            world = math.nextafter(world, math.inf)
+        return world
+
+    def alarms_due(self) -> None:
+        """Something of its own is due, unless that has changed meanwhile."""
+        if self.is_open:
+            self.here.run(self._ring)
+        elif not self.is_dead:
+            self._has_missed_alarms = True
+
+    # Who runs
+
+    def wake(self) -> None:
+        """The conductor's matter."""
+        self._conductor.wake_if_asleep()
+
+    def may_hold(self) -> bool:
+        """Whether the handler that runs right now may be suspended by the runtime."""
+        return self._conductor.may_hold()
+
+    def end_slice_early(self) -> None:
+        """Somebody outside waits for what has just happened."""
+        self._conductor.end_slice_early()
+
+    def withhold(self, cell: Cell) -> None:
+        """A cell became ready while the node is paused, or after it crashed."""
+        if not self.is_dead:
+            self._withheld.append(cell)
+
+    def new_cell(self, spec: ChildSpec[Any], parent: Cell, name: str) -> Cell:
+        """A cell, which is remembered for those who look at the actors of the node."""
+        cell = super().new_cell(spec, parent, name)
+        self.cells.append(cell)
+        return cell
+
+    def cells_for(self, kind: type) -> list[Cell]:
+        """The cells that may have an instance of *kind*: oracles ask after every step."""
+        known, cells = self._cells_for.get(kind, (0, []))
+        if known < len(self.cells):
+            cells = cells + [cell for cell in self.cells[known:] if _may_make(cell.spec.factory, kind)]
+            self._cells_for[kind] = len(self.cells), cells
+        return cells
+
+    def resolve(self, address: Address) -> ActorRef[Any]:
+        """The ref at *address*, of this node or another."""
+        if address.node == self.node and address.incarnation:
+            return super().resolve(address)
+        return self._resolve_foreign(address)
+
+    def find(self, path: str) -> Cell | None:
+        """The living actor at *path*."""
+        found = self._found.get(path)
+        if found is None or found.phase == GONE:
+            cell: Cell | None = self.root
+            for name in path.strip("/").split("/"):
+                family = None if cell is None or cell.ties is None else cell.ties.family
+                cell = None if family is None else family.children.get(name)
+            if cell is None:
+                return None
+            found = self._found[path] = cell
+        return found
+
+    # Faults
+
+    def pause(self, schedule: Schedule) -> None:
+        """Nothing of it runs until `unpause`; what is due and what arrives waits."""
+        if self.is_open:
+            self.is_open = False
+            self._withheld = schedule.take_out(self)
+
+    def unpause(self, schedule: Schedule) -> None:
+        """It goes on with all that has waited."""
+        if self.is_dead or self.is_open:
+            return
+        self.is_open = True
+        withheld, self._withheld = self._withheld, []
+        for cell in withheld:
+            schedule.append(cell)
+        if self._has_missed_alarms:
+            self._has_missed_alarms = False
+            self.alarms_due()
+
+    def die(self, schedule: Schedule) -> None:
+        """It crashes: nothing of it runs any more, and what of it is suspended in tasks of trio is cancelled without effect."""
+        self.is_open = False
+        self.is_dead = True
+        schedule.take_out(self)
+        self._withheld.clear()
+        for cell in self.cells:
+            if cell.worker is not None:
+                cell.worker.cut()
+        if self.nursery is not None:
+            self.nursery.cancel_scope.cancel()
+
+    def let_go(self) -> None:
+        """The run is over: what the runtime held is closed now, in an order that does not depend on the garbage collector."""
+        for cell in self.cells:
+            held, cell.held = cell.held, None
+            if held is not None and cell.worker is None:
+                try:
+                    (cell.contextvars or self.here).run(held.close)
+                except Exception as error:  # noqa: BLE001  # what a handler does at its untimely end is no part of the run
+                    QUIET.debug("a handler of %s raised %r when the run was over", cell.path, error)
+
+
+def _may_make(factory: Any, kind: type) -> bool:
+    return not isinstance(factory, type) or issubclass(factory, kind)

@@ -1,0 +1,201 @@
+"""One node of a simulated cluster: a system of its own, which crashes, starts again, and is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import trio
+
+from ..actors import ActorRef, ActorSpec, actor, spawning
+from ..actors.cell import Cell
+from ..actors.pending import begin
+from ..actors.starting import start
+from ..events import EventStream
+from ..registry import Address
+from ..system import System
+from ..system.opening import guardian
+from .disk import Disk
+from .node_runtime import Conductor, NodeRuntime
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+T = TypeVar("T")
+
+
+class NodeTasks:
+    """Background tasks of a node's actors; stands where a runtime has its nursery."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._scopes: dict[trio.CancelScope, None] = {}
+        self.cancel_scope = self
+
+    def start_soon(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Runs a task that ends with the node."""
+        nursery = self._conductor.nursery
+        assert nursery is not None
+        nursery.start_soon(self._run, call, arguments)
+
+    async def _run(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        scope = trio.CancelScope()
+        self._scopes[scope] = None
+        try:
+            with scope:
+                await call(*arguments)
+        finally:
+            del self._scopes[scope]
+
+    def cancel(self) -> None:
+        """The node has crashed."""
+        for scope in list(self._scopes):
+            scope.cancel()
+
+
+class SimulatedNode:
+    """
+    A node, over all its lives.
+
+    Args:
+        name: Its name.
+        specs: What runs on it, under its `/user`, from the start of each life.
+        cluster: What it is part of.
+        conductor: Runs its cells.
+        ask_timeout: Seconds that an ask of its actors has by default.
+        on_failure: Called with the node's name and the failure when it does not start, or its tree gives up.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        specs: tuple[ActorSpec[Any], ...],
+        cluster: Cluster,
+        conductor: Conductor,
+        *,
+        ask_timeout: float,
+        on_failure: Callable[[str, BaseException], None],
+    ) -> None:
+        self.name: str = name
+        self.life: int = 0
+        self.rate: float = 1.0
+        self.is_absent: bool = False
+        self.disk: Disk | None = None
+        self.runtime: NodeRuntime | None = None
+        self._specs = specs
+        self._cluster = cluster
+        self._conductor = conductor
+        self._ask_timeout = ask_timeout
+        self._on_failure = on_failure
+        self._ended: list[NodeRuntime] = []
+
+    def __repr__(self) -> str:
+        return f"<SimulatedNode {self.name}@{self.life}{'' if self.is_up else ' down'}>"
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it lives; a paused node does."""
+        return self.runtime is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it lives and stands still."""
+        return self.runtime is not None and not self.runtime.is_open
+
+    @property
+    def system(self) -> System:
+        """Its present system, for `tree()` and `statistics()`. Raises LookupError while it is down."""
+        if self.runtime is None:
+            raise LookupError(f"Node {self.name!r} is down.")
+        return System(self.runtime, self.name, 10.0)
+
+    def runs(self, *specs: ActorSpec[Any]) -> None:
+        """From its next start on it also runs these."""
+        self._specs += specs
+
+    def ref(self, path: str) -> ActorRef[Any]:
+        """The ref of whoever lives at *path* on this node when a message arrives, in whichever life of the node."""
+        return self._cluster.ref_at(Address(self.name, path, 0))
+
+    def actors(self, kind: type[T]) -> list[T]:
+        """The instances of *kind* that run on it."""
+        runtime = self.runtime
+        if runtime is None:
+            return []
+        cells = runtime.cells_for(kind)
+        return [cell.instance for cell in cells if isinstance(cell.instance, kind)]
+
+    def start(self) -> None:
+        """A new life: everything that runs on it starts anew."""
+        if self.runtime is not None or self.is_absent:
+            return
+        self.life += 1
+        runtime = NodeRuntime(
+            self.name,
+            self.life,
+            self._cluster.world,
+            self._conductor,
+            rate=self.rate,
+            ask_timeout=self._ask_timeout,
+            resolve_foreign=self._cluster.ref_at,
+            on_collapse=self._failed,
+            on_interrupt=self._interrupted,
+        )
+        runtime.nursery = cast("Any", NodeTasks(self._conductor))
+        self.runtime = self._cluster.up[self.name] = runtime
+        runtime.here.run(begin, self._boot(runtime))
+
+    async def _boot(self, runtime: NodeRuntime) -> None:
+        events: ActorSpec[Any] = actor(EventStream, name="events")
+        try:
+            system = await self._child(runtime, guardian("system", events))
+            family = system.tied().family
+            assert family is not None
+            runtime.stream = family.children["events"].instance
+            runtime.guardian = await self._child(runtime, guardian("user", *self._specs))
+        except Exception as error:  # noqa: BLE001  # whatever an actor's start raises
+            self._failed(error)
+
+    async def _child(self, runtime: NodeRuntime, spec: ActorSpec[Any]) -> Cell:
+        cell = spawning.new_child(runtime.root, spec, "start")
+        not_up = start(cell, awaited=True)
+        if not_up is not None:
+            await not_up
+        return cell
+
+    def crash(self) -> None:
+        """Ends this life: what was in memory is lost, what was on its way from it arrives."""
+        runtime = self.runtime
+        if runtime is None:
+            return
+        self.runtime = None
+        self._ended.append(runtime)
+        del self._cluster.up[self.name]
+        if self.disk is not None:
+            self.disk.crash()
+        runtime.die(self._cluster.schedule)
+        self._cluster.watches.silence(self.name)
+
+    def pause(self) -> None:
+        """It stands still: nothing of it runs, and what arrives waits."""
+        if self.runtime is not None:
+            self.runtime.pause(self._cluster.schedule)
+
+    def unpause(self) -> None:
+        """It goes on."""
+        if self.runtime is not None:
+            self.runtime.unpause(self._cluster.schedule)
+
+    def end(self) -> None:
+        """The run is over."""
+        if self.runtime is not None:
+            self._ended.append(self.runtime)
+            self.runtime.die(self._cluster.schedule)
+        for runtime in self._ended:
+            runtime.let_go()
+
+    def _failed(self, error: BaseException) -> None:
+        self._on_failure(self.name, error)
+
+    def _interrupted(self, error: BaseException) -> None:
+        raise error

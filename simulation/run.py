@@ -1,0 +1,154 @@
+"""One run from its seed or its record to its outcome."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, cast
+
+import trio
+from attrs import frozen
+
+from .errors import SimulationStuck
+from .guard import guarded
+from .oracles import Violation
+from .simulated_cluster import Simulation
+from .strategies import StrategyChoice
+from .tape import AfterTheRecord, Departure, Draw, StreamTape, Tape
+from .trace import Event, Trace
+from .trio_order import ordered_by
+from .world import WorldClock
+
+Target: TypeAlias = Callable[[Simulation], object]
+"""Describes a cluster: adds nodes, clients, faults and oracles to the simulation that it is given."""
+
+
+@frozen
+class Outcome:
+    """
+    What came of one run.
+
+    Args:
+        seed: Of its tape.
+        strategy: Which one proposed who runs.
+        violation: What was found; None: nothing.
+        digest: The hash of its trace: equal runs have equal ones.
+        count: Events of its trace.
+        steps: Messages handled and handlers resumed.
+        messages: Sent between nodes.
+        seconds: How much virtual time passed.
+        mix: Which faults it might have, and how often.
+        fired: Which it had, and how many.
+        message_types: What was sent between nodes, and how often.
+        draws: Its tape, which replays it.
+        departure: Where a replay left its record.
+        events: Its trace, if it was kept.
+    """
+
+    seed: int
+    strategy: str
+    violation: Violation | None
+    digest: str
+    count: int
+    steps: int
+    messages: int
+    seconds: float
+    mix: dict[str, float]
+    fired: dict[str, int]
+    message_types: dict[str, int]
+    draws: list[Draw]
+    departure: Departure | None
+    events: list[Event]
+
+
+def run_once(
+    target: Target,
+    seed: int,
+    *,
+    strategy: str | StrategyChoice = "portfolio",
+    record: Sequence[Draw] = (),
+    after: AfterTheRecord = "seed",
+    keeps: bool = False,
+) -> Outcome:
+    """
+    Runs *target* once.
+
+    Guarantees:
+        * The same target, seed, strategy and record give the same outcome, digest included, in every process.
+
+    Args:
+        target: Describes the cluster.
+        seed: Of the tape.
+        strategy: ``random``, ``fifo``, ``pct:3``, ``delay:2`` or ``portfolio``.
+        record: Draws to be replayed first.
+        after: Where draws come from when the record is over.
+        keeps: Whether the outcome has the events and the draws of a run that found nothing.
+    """
+    chosen = strategy if isinstance(strategy, StrategyChoice) else StrategyChoice(strategy)
+    return run_on(target, Tape(seed, record, after=after), chosen, keeps=keeps)
+
+
+def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: bool = False) -> Outcome:
+    """Runs *target* with the choices of each label from a stream of its own, which is followed by zeros: how a shrinker runs it."""
+    return run_on(target, StreamTape(streams), StrategyChoice("fifo"), keeps=keeps)
+
+
+def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool) -> Outcome:
+    """Runs *target* once on *tape*; see `run_once`."""
+    trace = Trace(keeps=keeps)
+    simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
+    world = simulation.world
+    violation: Violation | None = None
+    with ordered_by(world.order), _without_collector(), guarded():
+        try:
+            trio.run(simulation.run, target, clock=WorldClock(world))
+        except* SimulationStuck as stuck:
+            violation = Violation("stuck", "the run", str(_first(stuck)), world.now)
+        except* trio.TrioInternalError as broken:
+            cause = _first(broken).__cause__
+            if not isinstance(cause, SimulationStuck):
+                raise
+            violation = Violation("stuck", "the run", str(cause), world.now)
+    violation = simulation.violation or violation
+    driver = simulation.driver
+    fired = dict(driver.fired) if driver is not None else {}
+    links = simulation.links
+    for kind, count in (("loss", links.losses), ("duplicate", links.duplicates), ("slow", links.slow), ("cut off", links.cut_off)):
+        if count:
+            fired[kind] = count
+    return Outcome(
+        tape.seed,
+        strategy.text,
+        violation,
+        simulation.digest or trace.digest,
+        trace.count,
+        world.steps,
+        world.messages,
+        world.now,
+        driver.mix if driver is not None else {},
+        fired,
+        simulation.message_types,
+        tape.draws if keeps or violation is not None else [],
+        tape.departure,
+        trace.events,
+    )
+
+
+def _first(error: BaseException) -> BaseException:
+    inner: Any = error
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("BaseException", inner)
+
+
+@contextmanager
+def _without_collector() -> Generator[None]:
+    """Finalizers run when Python's collector comes, which no seed decides: it does not come in a run."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,129 @@
+"""
+The schedule: the ready queue of all nodes, in which a strategy chooses who runs next, and the policy that goes with it.
+
+All nodes share this queue and the workers behind it, so that a simulated cluster costs no more than one system. It is the place
+where a run is driven: asked whether anybody is ready, it checks what the last step has changed, and lets time pass.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..actors.cell import IDLE, Cell
+from ..actors.envelopes import DeathNotice
+from ..actors.jobs import Job
+from ..actors.policy import Policy, ReadyQueue
+from ..mailbox import Envelope
+from .describing import describe
+
+if TYPE_CHECKING:
+    from .strategies import Strategy
+    from .world import World
+
+SLICE_STEPS = 256
+"""Steps after which trio runs even if none of its tasks can, so that Ctrl-C is heard."""
+
+NOW = 1e18
+"""Beyond the end of every slice."""
+
+
+class Schedule:
+    """
+    Ready cells of all nodes.
+
+    Args:
+        world: The run.
+        strategy: Proposes who runs next.
+    """
+
+    def __init__(self, world: World, strategy: Strategy) -> None:
+        self._world = world
+        self._strategy = strategy
+        self._ready: list[Cell] = []
+        self._stepped = False
+        self.arrived: dict[int, tuple[object, int]] = {}
+        self.paths: dict[Cell, str] = {}
+
+    def append(self, cell: Cell, /) -> None:
+        """A cell has become ready, or its turn of one message is over: if nothing waits in it any more, it is idle."""
+        queue = cell.queue
+        if queue is not None and not queue and cell.held is None and not cell.attention:
+            cell.queue = None
+            cell.pool.append(queue)
+            cell.state = IDLE
+            return
+        node: Any = cell.dispatcher
+        if node.is_open:
+            self._ready.append(cell)
+            self._world.wake()
+        else:
+            node.withhold(cell)
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def __bool__(self) -> bool:
+        world = self._world
+        if self._stepped:
+            self._stepped = False
+            world.check()
+        if world.is_over:
+            return False
+        return bool(self._ready) or world.pass_time(self._ready)
+
+    def popleft(self) -> Cell:
+        """The cell that runs next."""
+        world = self._world
+        ready = self._ready
+        count = len(ready)
+        cell = ready.pop(world.tape.choose(count, "step", self._propose) if count > 1 else 0)
+        self._stepped = True
+        world.steps += 1
+        path = self.paths.get(cell)
+        if path is None:
+            path = self.paths[cell] = cell.path
+        node: Any = cell.dispatcher
+        if cell.held is not None or not cell.queue:
+            what = cell.hand
+            what = what.call.__name__ if isinstance(what, Job) else ""
+            world.trace.add(world.now, "resumed", node.name, path, what, "")
+            return cell
+        item: Any = next(iter(cell.queue))
+        message: Any = item.message if isinstance(item, Envelope) else item
+        arrived = self.arrived.pop(id(message), None)
+        if arrived is not None and arrived[0] is message:
+            world.trace.add(world.now, "step", node.name, path, type(message).__name__, "", arrived[1])
+        else:
+            text = str(message.reason) if isinstance(item, DeathNotice) else describe(message)
+            world.trace.add(world.now, "step", node.name, path, type(message).__name__, text)
+        return cell
+
+    def _propose(self, _count: int) -> int:
+        return self._strategy.pick(self._ready)
+
+    def take_out(self, node: object) -> list[Cell]:
+        """Takes the cells of a node out, which is paused or has crashed."""
+        taken = [cell for cell in self._ready if cell.dispatcher is node]
+        self._ready[:] = [cell for cell in self._ready if cell.dispatcher is not node]
+        return taken
+
+
+class SimulationPolicy(Policy):
+    """One message a turn; slices are counted, and end at once when trio has something to run."""
+
+    turn_max: int = 1
+
+    def __init__(self, world: World, schedule: Schedule) -> None:
+        super().__init__(SLICE_STEPS)
+        self._world = world
+        self._schedule = schedule
+        self._count = 0
+        self.clock = self._counted
+
+    def new_ready_queue(self) -> ReadyQueue:
+        """The one schedule of all nodes."""
+        return self._schedule
+
+    def _counted(self) -> float:
+        self._count += 1
+        return self._count if self._world.order.is_idle else NOW

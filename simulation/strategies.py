@@ -1,0 +1,158 @@
+"""
+Who runs next: strategies, which propose one of the ready actors. The tape records what was chosen, so a replay needs none of them.
+
+`pct` is "A randomized scheduler with probabilistic guarantees of finding bugs" (Burckhardt et al., ASPLOS 2010): a random order of
+priorities and *depth* - 1 moments at which the one that would run falls behind all others; a bug of that depth is found
+with a probability that is bounded from below. `delay` is "Delay-bounded scheduling" (Emmi et al., POPL 2011): first come first served,
+but for so many moments at which the first waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final, Protocol
+
+from attrs import define, frozen
+
+from ..actors.cell import Cell
+from ..errors import TrouperError
+
+STEPS_EXPECTED: Final = 2_000
+"""Steps among which the moments of `pct` and `delay` are spread."""
+
+DEPTH: Final = 3
+"""Of a strategy that names none."""
+
+
+class Strategy(Protocol):
+    """Proposes who runs next."""
+
+    def pick(self, ready: Sequence[Cell]) -> int:
+        """The index of one of the ready, of which there are at least two, in the order in which they became ready."""
+        ...
+
+
+class RandomStrategy:
+    """Each of the ready with the same probability."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed ^ 0x5EED).random
+
+    def pick(self, ready: Sequence[Cell]) -> int:
+        """Any."""
+        return int(self._random() * len(ready))
+
+
+class FifoStrategy:
+    """First come first served, as in production."""
+
+    def pick(self, ready: Sequence[Cell]) -> int:  # noqa: ARG002
+        """The first."""
+        return 0
+
+
+class PctStrategy:
+    """
+    The highest priority first.
+
+    Args:
+        seed: Of the priorities and the moments.
+        depth: How many orderings a bug may need; *depth* - 1 moments change priorities.
+    """
+
+    def __init__(self, seed: int, depth: int) -> None:
+        self._random = Random(seed ^ 0x9C7).random
+        self._priorities: dict[Cell, float] = {}
+        self._moments = {int(self._random() * STEPS_EXPECTED) for _ in range(depth - 1)}
+        self._step = 0
+        self._lowest = 0.0
+
+    def pick(self, ready: Sequence[Cell]) -> int:
+        """The one of the highest priority, unless this is its moment to fall behind."""
+        self._step += 1
+        best = self._best(ready)
+        if self._step in self._moments:
+            self._lowest -= 1.0
+            self._priorities[ready[best]] = self._lowest
+            best = self._best(ready)
+        return best
+
+    def _best(self, ready: Sequence[Cell]) -> int:
+        priorities = self._priorities
+        for cell in ready:
+            if cell not in priorities:
+                priorities[cell] = self._random()
+        return max(range(len(ready)), key=lambda index: priorities[ready[index]])
+
+
+class DelayStrategy:
+    """
+    First come first served, with *delays* moments at which the second goes first.
+
+    Args:
+        seed: Of the moments.
+        delays: How many.
+    """
+
+    def __init__(self, seed: int, delays: int) -> None:
+        random = Random(seed ^ 0xDE1A).random
+        self._moments = {int(random() * STEPS_EXPECTED) for _ in range(delays)}
+        self._step = 0
+
+    def pick(self, ready: Sequence[Cell]) -> int:  # noqa: ARG002
+        """The first, or at a moment the second."""
+        self._step += 1
+        return int(self._step in self._moments)
+
+
+@define(eq=False)
+class UnknownStrategy(TrouperError):
+    """There is no such strategy."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.text!r} is no strategy. There are: portfolio, random, fifo, pct:DEPTH and delay:MOMENTS, such as pct:3."
+
+
+@frozen
+class StrategyChoice:
+    """
+    A strategy by name: ``random``, ``fifo``, ``pct:3``, ``delay:2``, or ``portfolio``, which takes them in turn from seed to seed.
+
+    Raises:
+        UnknownStrategy: There is none of that name.
+    """
+
+    text: str = "portfolio"
+
+    def __attrs_post_init__(self) -> None:
+        self.for_seed(0)
+
+    def for_seed(self, seed: int) -> Strategy:
+        """The strategy of the run with this seed."""
+        name, _, number = self.text.partition(":")
+        if number and (not number.isdecimal() or int(number) < 1):
+            raise UnknownStrategy(self.text)
+        depth = int(number) if number else DEPTH
+        if name == "portfolio" and not number:
+            return PORTFOLIO[seed % len(PORTFOLIO)].for_seed(seed)
+        if name == "random" and not number:
+            return RandomStrategy(seed)
+        if name == "fifo" and not number:
+            return FifoStrategy()
+        if name == "pct":
+            return PctStrategy(seed, depth)
+        if name == "delay":
+            return DelayStrategy(seed, depth)
+        raise UnknownStrategy(self.text)
+
+
+PORTFOLIO: Final[tuple[StrategyChoice, ...]] = (
+    StrategyChoice("random"),
+    StrategyChoice("pct:3"),
+    StrategyChoice("random"),
+    StrategyChoice("delay:3"),
+)
+"""Of `portfolio`: no single strategy finds every kind of bug."""

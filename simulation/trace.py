@@ -1,0 +1,91 @@
+"""
+The trace: everything that happened in a run, in order, and a hash of it that is the same whenever the run is.
+
+The hash is what determinism is judged by. It is over text without memory addresses or hash orders, and rolls: of two runs that
+differ, the first differing event is where they parted.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Final, Literal, NamedTuple, cast
+
+EventKind = Literal["sent", "delivered", "dropped", "step", "resumed", "timer", "fault", "client"]
+"""
+sent, delivered, dropped: a message between nodes. step: an actor takes a message. resumed: a handler or hook that waited goes on.
+timer: something on a node is due. fault: a fault begins or ends. client: an operation of a client begins or ends.
+"""
+
+FLUSHED_AT: Final = 256
+"""Events after which they go into the hash."""
+
+
+class Event(NamedTuple):
+    """
+    One thing that happened.
+
+    Args:
+        time: Virtual seconds.
+        kind: What it was.
+        node: Where.
+        path: Of the actor; empty where none is meant.
+        what: The type of the message, or the fault.
+        text: The message as `describe` shows it, or what there is to say.
+        number: Of the message between nodes that it is about; 0: of none.
+    """
+
+    time: float
+    kind: EventKind
+    node: str
+    path: str
+    what: str
+    text: str
+    number: int
+
+    def __str__(self) -> str:
+        number = f" #{self.number}" if self.number else ""
+        return f"{self.time:12.6f} {self.kind:9} {self.node:10} {self.path} {self.what} {self.text}{number}"
+
+
+class Trace:
+    """
+    What happened in one run.
+
+    Args:
+        keeps: Whether the events are kept; the hash is there in any case.
+    """
+
+    def __init__(self, *, keeps: bool = False) -> None:
+        self._keeps = keeps
+        self._hash = sha256()
+        self._fresh: list[tuple[Any, ...]] = []
+        self._kept: list[tuple[Any, ...]] = []
+        self.count: int = 0
+
+    def add(  # noqa: PLR0917  # called for every event: keywords would cost
+        self, time: float, kind: EventKind, node: str, path: str, what: str, text: str, number: int = 0
+    ) -> None:
+        """One more event."""
+        fresh = self._fresh
+        fresh.append((time, kind, node, path, what, text, number))
+        if len(fresh) >= FLUSHED_AT:
+            self._flush()
+
+    def _flush(self) -> None:
+        fresh = self._fresh
+        self.count += len(fresh)
+        self._hash.update(repr(fresh).encode())
+        if self._keeps:
+            self._kept += fresh
+        fresh.clear()
+
+    @property
+    def digest(self) -> str:
+        """The hash of all so far, in hexadecimal. It depends on how often it was asked for: ask at the end of a run."""
+        self._flush()
+        return self._hash.hexdigest()
+
+    @property
+    def events(self) -> list[Event]:
+        """All events, if they are kept."""
+        return [Event(*cast("Any", event)) for event in (*self._kept, *(self._fresh if self._keeps else ()))]

@@ -1,0 +1,159 @@
+"""
+The world of one run: virtual time, what is due when, and when it is over.
+
+Time passes only where nothing can run: no cell is ready and no task of trio is runnable. Then it jumps to whatever is due first, the
+world's own events (timers of nodes, messages on the network, faults) or a deadline of trio.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final, final
+
+from trio.abc import Clock
+
+from .errors import SimulationStuck
+from .trace import Trace
+from .trio_order import TaskOrder
+
+if TYPE_CHECKING:
+    from .tape import Tape
+
+STEPS_MAX: Final = 1_000_000
+"""Steps of one run, after which it is taken for a circle of messages that never ends."""
+
+EVENTS_MAX: Final = 2_000_000
+"""Timers and messages of one run, after which it is taken for a circle too."""
+
+IDLE_WAITS_MAX: Final = 100
+"""How often a run in which nothing is due waits for trio before it is stuck."""
+
+IDLE_WAIT_SECONDS: Final = 0.01
+"""For so many real seconds."""
+
+
+class Due:
+    """One call at one time. `cancel` is idempotent."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call: Callable[[], object] | None = call
+
+    def cancel(self) -> None:
+        """It is not called any more."""
+        self.call = None
+
+
+class World:
+    """
+    One run.
+
+    Args:
+        tape: Every choice.
+        trace: Everything that happens.
+    """
+
+    # Invariant: now never goes back.
+
+    def __init__(self, tape: Tape, trace: Trace) -> None:
+        self.tape: Tape = tape
+        self.trace: Trace = trace
+        self.order: TaskOrder = TaskOrder(tape)
+        self.now: float = 0.0
+        self.is_over: bool = False
+        self.steps: int = 0
+        self.messages: int = 0
+        self.events: int = 0
+        self.on_over: Callable[[], object] = _nothing
+        self.wake: Callable[[], object] = _nothing
+        self.checks: list[Callable[[], object]] = []
+        self._agenda: list[tuple[float, int, Due]] = []
+        self._count = 0
+
+    def at(self, when: float, call: Callable[[], object]) -> Due:
+        """Calls *call* at *when*, or at once if that is past; what is due at the same time is called in the order it was asked for."""
+        due = Due(call)
+        self._count += 1
+        if when != math.inf:
+            heappush(self._agenda, (max(when, self.now), self._count, due))
+        return due
+
+    def end(self) -> None:
+        """The run is over: nothing of the simulated happens any more."""
+        if not self.is_over:
+            self.is_over = True
+            self.on_over()
+
+    def check(self) -> None:
+        """A step has been made: looks at what must always hold."""
+        for check in self.checks:
+            check()
+        if self.steps > STEPS_MAX:
+            raise SimulationStuck(self.now, f"{STEPS_MAX} steps were made; is there a circle of messages that takes no time?")
+
+    def pass_time(self, ready: list[Any]) -> bool:
+        """Lets time pass until something is *ready*. False: trio comes first, or nothing can happen any more."""
+        agenda = self._agenda
+        order = self.order
+        while not ready:
+            if self.is_over or not agenda or not order.is_idle:
+                return False
+            when = agenda[0][0]
+            if order.next_deadline < when:
+                return False
+            self.now = when
+            while agenda and agenda[0][0] <= when and not self.is_over:
+                call = heappop(agenda)[2].call
+                if call is not None:
+                    call()
+                self.events += 1
+                if self.events > EVENTS_MAX:
+                    raise SimulationStuck(self.now, f"{EVENTS_MAX} timers and messages were due; is there a circle that takes no time?")
+        return True
+
+    def next_due(self) -> float:
+        """When the world's next event is."""
+        return self._agenda[0][0] if self._agenda else math.inf
+
+
+def _nothing() -> None:
+    """Before the run is set up nobody listens."""
+
+
+@final
+class WorldClock(Clock):
+    """
+    trio's clock in a run: it shows the world's time, and jumps when trio has nothing to run.
+
+    Args:
+        world: Whose time it is.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._idle_waits = 0
+
+    def start_clock(self) -> None:
+        """A run of trio begins."""
+
+    def current_time(self) -> float:
+        """Virtual seconds."""
+        return self._world.now
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Asked when no task can run: the world goes on first, if it is due first."""
+        world = self._world
+        if not world.is_over and world.next_due() <= deadline and world.next_due() != math.inf:
+            world.wake()
+        elif deadline != math.inf:
+            world.now = max(world.now, deadline)
+        else:  # what trio tells itself arrives as real input and output
+            self._idle_waits += 1
+            if self._idle_waits > IDLE_WAITS_MAX:
+                raise SimulationStuck(world.now, "every task waits for something that nobody will ever do")
+            return IDLE_WAIT_SECONDS
+        self._idle_waits = 0
+        return 0.0

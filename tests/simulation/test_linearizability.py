@@ -1,0 +1,112 @@
+"""The judge of histories, on histories written by hand."""
+
+from __future__ import annotations
+
+import itertools
+from random import Random
+from typing import Any
+
+import pytest
+
+from trouper.simulation.history import UNKNOWN, Operation
+from trouper.simulation.linearizability import judge
+from trouper.simulation.models import Counter, KeyValue, Model, Mutex, Queue, Register, Set
+
+Row = tuple[str, Any, Any, int, int | None]
+
+
+def _history(*rows: Row) -> list[Operation]:
+    return [
+        Operation(f"c{index}", kind, argument, begun, ended, result) for index, (kind, argument, result, begun, ended) in enumerate(rows)
+    ]
+
+
+EXPLAINED: dict[str, tuple[Model, list[Row]]] = {
+    "a read of an earlier write": (Register(), [("write", 1, None, 1, 2), ("read", None, 1, 3, 4)]),
+    "a read beside a write sees either": (Register(0), [("write", 1, None, 1, 6), ("read", None, 0, 2, 3), ("read", None, 1, 4, 5)]),
+    "an unknown write that was seen": (Register(), [("write", 1, UNKNOWN, 1, None), ("read", None, 1, 5, 6)]),
+    "an unknown write that was not seen": (Register(), [("write", 1, UNKNOWN, 1, None), ("read", None, None, 5, 6)]),
+    "a compare and swap": (Register(0), [("cas", (0, 1), True, 1, 4), ("cas", (0, 2), False, 2, 5), ("read", None, 1, 6, 7)]),
+    "keys of their own": (KeyValue(), [("put", ("a", 1), None, 1, 2), ("get", "b", None, 3, 4), ("get", "a", 1, 5, 6)]),
+    "a counter": (Counter(), [("add", 2, None, 1, 5), ("add_and_get", 3, 5, 2, 4), ("read", None, 5, 6, 7)]),
+    "a queue": (Queue(), [("enqueue", 1, None, 1, 5), ("enqueue", 2, None, 2, 4), ("dequeue", None, 2, 6, 7), ("dequeue", None, 1, 8, 9)]),
+    "a set": (Set(), [("add", 1, True, 1, 2), ("add", 1, False, 3, 4), ("contains", 1, True, 5, 6), ("remove", 1, True, 7, 8)]),
+    "a mutex": (Mutex(), [("acquire", "a", True, 1, 2), ("acquire", "b", False, 3, 4), ("release", "a", True, 5, 6)]),
+}
+UNEXPLAINED: dict[str, tuple[Model, list[Row]]] = {
+    "a stale read": (Register(0), [("write", 1, None, 1, 2), ("read", None, 0, 3, 4)]),
+    "new, then old": (Register(0), [("write", 1, None, 1, 8), ("read", None, 1, 2, 3), ("read", None, 0, 4, 5)]),
+    "an unknown write that is seen and unseen": (
+        Register(0),
+        [("write", 1, UNKNOWN, 1, None), ("read", None, 1, 2, 3), ("read", None, 0, 4, 5)],
+    ),
+    "a value from nowhere": (KeyValue(), [("put", ("a", 1), None, 1, 2), ("get", "a", 2, 3, 4)]),
+    "a lost update": (Counter(), [("add", 1, None, 1, 2), ("add", 1, None, 3, 4), ("read", None, 1, 5, 6)]),
+    "an effect that came twice": (Counter(), [("add", 1, UNKNOWN, 1, None), ("read", None, 2, 5, 6)]),
+    "a queue out of order": (
+        Queue(),
+        [("enqueue", 1, None, 1, 2), ("enqueue", 2, None, 3, 4), ("dequeue", None, 2, 5, 6)],
+    ),
+    "an element that is there and not": (Set(), [("add", 1, True, 1, 2), ("contains", 1, False, 3, 4)]),
+    "two owners": (Mutex(), [("acquire", "a", True, 1, 2), ("acquire", "b", True, 3, 4)]),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_a_history_with_an_explanation_is_accepted(name: str) -> None:
+    """There is an order within the spans of the operations that gives all answers."""
+    model, rows = EXPLAINED[name]
+    assert judge(_history(*rows), model) is None
+
+
+@pytest.mark.parametrize("name", UNEXPLAINED)
+def test_a_history_without_an_explanation_is_refused_and_shown(name: str) -> None:
+    """No order gives all answers; what is shown are the operations of the part that cannot be explained."""
+    model, rows = UNEXPLAINED[name]
+    verdict = judge(_history(*rows), model)
+    assert verdict is not None
+    assert verdict.explained < len(rows)
+    assert "no order explains" in str(verdict)
+
+
+def test_an_operation_that_the_model_does_not_have_is_an_error() -> None:
+    """A misspelt kind is no verdict."""
+    with pytest.raises(ValueError, match="Register has no operation 'wirte'"):
+        judge(_history(("wirte", 1, None, 1, 2)), Register())
+
+
+def _by_brute_force(operations: list[Operation], model: Model) -> bool:
+    for order in itertools.permutations(operations):
+        if any(
+            later.returned is not None and later.returned < earlier.invoked
+            for place, earlier in enumerate(order)
+            for later in order[place + 1 :]
+        ):
+            continue
+        state: Any = model.initial()
+        for operation in order:
+            state, result = model.apply(state, operation.kind, operation.argument)
+            if result != operation.result:
+                break
+        else:
+            return True
+    return False
+
+
+def test_the_search_agrees_with_trying_all_orders() -> None:
+    """On 600 random small histories of a register the search and brute force give the same verdict, and both verdicts occur."""
+    random = Random(4)
+    verdicts = set[bool]()
+    for _ in range(600):
+        places = random.sample(range(1, 100), 10)
+        rows: list[Row] = []
+        for index in range(5):
+            begun, ended = sorted(places[2 * index : 2 * index + 2])
+            kind = random.choice(("write", "read"))
+            value = random.randrange(2)
+            rows.append((kind, value, None, begun, ended) if kind == "write" else (kind, None, value, begun, ended))
+        operations = _history(*rows)
+        explained = judge(operations, Register(0)) is None
+        assert explained == _by_brute_force(operations, Register(0)), [str(operation) for operation in operations]
+        verdicts.add(explained)
+    assert verdicts == {True, False}
