@@ -18,6 +18,9 @@ from .errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, Jo
 
 SCHEMA_VERSION: Final = 1
 
+LOG_PAGES_MAX: Final = 8_000
+"""Pages of the write-ahead log after which they are put into the file. A group touches a page an identity: SQLite's 1,000 are few."""
+
 TABLES: Final = (
     "CREATE TABLE trouper_schema (version INTEGER NOT NULL) STRICT",
     """CREATE TABLE events (
@@ -101,6 +104,7 @@ class Database:
                 self._make(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
         except sqlite3.Error as error:
             _close(connection)
             raise journal_error(self.path, error) from error

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from attrs import field, frozen, validators
-
 from .codec import Encoded
 
 
@@ -47,8 +45,7 @@ class StoredSnapshot(NamedTuple):
     whole: bool
 
 
-@frozen
-class Entry:
+class Entry(NamedTuple):
     """
     Events of one identity that are written together or not at all.
 
@@ -61,8 +58,8 @@ class Entry:
     """
 
     identity: str
-    after: int = field(validator=validators.ge(0))
-    events: tuple[Encoded, ...] = field(validator=validators.min_len(1))
+    after: int
+    events: tuple[Encoded, ...]
     writer: str
     facts: tuple[Encoded, ...] = ()
 
