@@ -76,6 +76,10 @@ class Outside:
         self.acknowledged: dict[str, tuple[str, int]] = {}
         self.next: defaultdict[int, int] = defaultdict(int)
         """The payment with which each payer goes on."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._unchecked = dict(self.acknowledged)
         self._facts: list[Payment] = []
         self._decided: dict[str, Payment] = {}
         self._projected = 0
@@ -94,14 +98,16 @@ class Outside:
             said = decision, int(cents)
             if self.acknowledged.setdefault(order, said) != said:
                 self.violations.append(f"order {order} was {self.acknowledged[order]} and is {said}")
+            self._unchecked[order] = said
             payer, number = map(int, order.split("-"))
             self.next[payer] = max(self.next[payer], number + 1)
 
     def look(self) -> None:
-        """What is looked at after every kill: the new facts, everything that was acknowledged, and the tables of the projection."""
-        if not self.file.exists() or not self._guarded("facts", self._read_facts):
+        """What is looked at after every kill: the new facts, what was acknowledged since, and the tables of the projection."""
+        if self.file.exists() and not self._guarded("facts", self._read_facts):
             return
-        for order, said in self.acknowledged.items():
+        unchecked, self._unchecked = self._unchecked, {}
+        for order, said in unchecked.items():
             found = self._decided.get(order)
             if found is None:
                 self.violations.append(f"order {order} was acknowledged, and is lost")
@@ -110,7 +116,8 @@ class Outside:
         self._guarded("projection", self._look_at_projection)
 
     def look_at_all(self) -> None:
-        """Everything there is, from the first event on."""
+        """Everything there is, from the first fact and the first event on."""
+        self._begin()
         self.look()
         if self.file.exists():
             self._guarded("events", self._look_at_events)
