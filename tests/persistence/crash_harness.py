@@ -50,6 +50,11 @@ class Payment(NamedTuple):
     cents: int
 
 
+def is_made(file: Path) -> bool:
+    """Whether there is something to be read. Killed while it was made, a file is put right by who may write to it: it has no rows yet."""
+    return file.exists() and not file.with_name(f"{file.name}-journal").exists()
+
+
 @contextmanager
 def reading(file: Path) -> Generator[sqlite3.Connection]:
     """A connection that changes nothing: the program finds its files as the kill left them."""
@@ -104,7 +109,7 @@ class Outside:
 
     def look(self) -> None:
         """What is looked at after every kill: the new facts, what was acknowledged since, and the tables of the projection."""
-        if self.file.exists() and not self._guarded("facts", self._read_facts):
+        if is_made(self.file) and not self._guarded("facts", self._read_facts):
             return
         unchecked, self._unchecked = self._unchecked, {}
         for order, said in unchecked.items():
@@ -119,7 +124,7 @@ class Outside:
         """Everything there is, from the first fact and the first event on."""
         self._begin()
         self.look()
-        if self.file.exists():
+        if is_made(self.file):
             self._guarded("events", self._look_at_events)
 
     def _guarded(self, what: str, look: Callable[[], None]) -> bool:
@@ -149,7 +154,7 @@ class Outside:
 
     def _look_at_projection(self) -> None:
         file = self.folder / "bank.db.books.1"
-        if not file.exists():
+        if not is_made(file):
             return
         with reading(file) as connection:
             connection.execute("BEGIN")
