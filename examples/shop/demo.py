@@ -45,8 +45,8 @@ class Shop:
         self.tree = supervisor("shop", [*doors, self.page, fulfilment])
 
 
-async def run(file: Path, orders: Sequence[Order]) -> bool:
-    """Returns whether everything adds up."""
+async def run(file: Path, orders: Sequence[Order]) -> bool | None:
+    """Returns whether everything adds up; None if the process was told to terminate before the end."""
     shop = Shop(file)
     async with open_journal(file) as journal, open_system(shop.tree, name="shop", ask_timeout=30.0) as system:
         closed_before = await journal.last_offset()
@@ -58,7 +58,7 @@ async def run(file: Path, orders: Sequence[Order]) -> bool:
         print(f"{closed_before:,} facts were in {file.name} before; there are {await journal.last_offset():,} now\n\n{page}\n")
         shipped = [order for order in orders if isinstance(closed[order.number], OrderShipped)]
         return await _adds_up(shop, system, orders, shipped)
-    return False  # SIGTERM cancelled the block
+    return None  # SIGTERM cancelled the block
 
 
 async def _closed(journal: Journal, count: int) -> dict[str, OrderClosed]:
@@ -97,15 +97,20 @@ def main(arguments: list[str]) -> int:
         print("usage: python examples/shop/main.py FILE [ORDERS]", file=sys.stderr)
         return 2
     orders = list(make_orders(int(arguments[1]) if arguments[1:] else 300))
-    code = 130
+    adds_up, unusable = None, False
     try:
-        code = 0 if trio.run(run, Path(arguments[0]), orders) else 1
+        adds_up = trio.run(run, Path(arguments[0]), orders)
     except* KeyboardInterrupt:
-        print("The shop was closed: start it again, and it goes on.", file=sys.stderr)
+        pass
     except* JournalError as problems:
+        unusable = True
         print(*problems.exceptions, sep="\n", file=sys.stderr)
-        code = 2
-    return code
+    if unusable:
+        return 2
+    if adds_up is None:
+        print("The shop was closed: start it again, and it goes on.", file=sys.stderr)
+        return 130
+    return 0 if adds_up else 1
 
 
 if __name__ == "__main__":

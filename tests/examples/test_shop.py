@@ -31,8 +31,8 @@ def facts(file: Path) -> list[tuple[str, str]]:
         return []
 
 
-def kill_after(count: int, script: Path, file: Path) -> None:
-    """Starts the shop, and kills it when there are so many facts."""
+def end_after(count: int, script: Path, file: Path, number: signal.Signals) -> tuple[int, bytes]:
+    """Starts the shop, and ends it when there are so many facts. Returns its exit code, and what it said on standard error."""
     process = subprocess.Popen([sys.executable, script, file, str(ORDERS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         deadline = time.monotonic() + PATIENCE
@@ -40,10 +40,13 @@ def kill_after(count: int, script: Path, file: Path) -> None:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
-        assert process.communicate(timeout=60) == (b"", b"")
+        process.communicate(timeout=60)
+    assert stdout == b""
+    return process.returncode, stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
@@ -54,7 +57,7 @@ def test_orders_end_shipped_or_cancelled_whatever_is_killed(run: Run, examples: 
     """
     file = tmp_path / "shop.db"
     for count in (100, 500, 900):
-        kill_after(count, examples / SHOP, file)
+        assert end_after(count, examples / SHOP, file, signal.SIGKILL) == (-signal.SIGKILL, b"")
     half_done = Counter(kind for kind, _ in facts(file))
     assert half_done["OrderShipped"] + half_done["OrderCancelled"] < ORDERS
 
@@ -96,6 +99,22 @@ def test_a_saga_with_a_mistake_does_not_add_up(run: Run, examples: Path, tmp_pat
     ran = run(tmp_path / SHOP, tmp_path / "shop.db", str(ORDERS))
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "DOES NOT ADD UP" in ran.stdout
+
+
+def test_a_shop_that_is_told_to_terminate_says_that_it_goes_on(run: Run, examples: Path, tmp_path: Path) -> None:
+    """In order, and the next run is as good as any."""
+    file = tmp_path / "shop.db"
+    closed = b"The shop was closed: start it again, and it goes on.\n"
+    assert end_after(200, examples / SHOP, file, signal.SIGTERM) == (130, closed)
+    assert run(SHOP, file, str(ORDERS)).returncode == 0
+
+
+def test_a_file_that_is_no_journal_is_refused(run: Run, tmp_path: Path) -> None:
+    """One line, and exit code 2."""
+    diary = tmp_path / "diary.txt"
+    diary.write_text("Dear diary, " * 100, encoding="utf-8")
+    ran = run(SHOP, diary)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 
 
 def test_the_shop_wants_a_file(run: Run) -> None:
