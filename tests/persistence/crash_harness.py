@@ -81,6 +81,8 @@ class Outside:
         self.acknowledged: dict[str, tuple[str, int]] = {}
         self.next: defaultdict[int, int] = defaultdict(int)
         """The payment with which each payer goes on."""
+        self.unheard: set[str] = set()
+        """Payments that were there after a kill, when nobody had been told of them."""
         self._begin()
 
     def _begin(self) -> None:
@@ -90,11 +92,6 @@ class Outside:
         self._projected = 0
         self._totals: Totals = {}
         self._declined: Counter[str] = Counter()
-
-    @property
-    def unacknowledged(self) -> int:
-        """Payments that are there, and nobody was told: allowed."""
-        return len(self._decided.keys() - self.acknowledged.keys())
 
     def hear(self, lines: list[str]) -> None:
         """What the program said, now or in an earlier run of the harness."""
@@ -109,8 +106,10 @@ class Outside:
 
     def look(self) -> None:
         """What is looked at after every kill: the new facts, what was acknowledged since, and the tables of the projection."""
+        known = len(self._facts)
         if is_made(self.file) and not self._guarded("facts", self._read_facts):
             return
+        self.unheard.update(payment.order for payment in self._facts[known:] if payment.order not in self.acknowledged)
         unchecked, self._unchecked = self._unchecked, {}
         for order, said in unchecked.items():
             found = self._decided.get(order)
@@ -291,7 +290,9 @@ def kill_often(outside: Outside, kills: int, seed: int) -> None:
     if not outside.violations:
         outside.ask()
     print(f"{number:,} kills ({number / minutes:.0f} a minute), {early:,} of them before the first payment of a run")
-    print(f"{len(outside.acknowledged):,} payments acknowledged; {outside.unacknowledged:,} more are there, which is allowed")
+    print(
+        f"{len(outside.acknowledged):,} payments acknowledged; {len(outside.unheard):,} were there after a kill before anybody was told, which is allowed"
+    )
 
 
 def fail_often(folder: Path, step: int) -> list[str]:
