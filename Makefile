@@ -19,7 +19,7 @@ PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAF
 help:
 	@echo "make demo                    runs the payments example"
 	@echo "make test                    checks style and types, and runs every test, with coverage"
-	@echo "make crash KILLS=100         kills a program that persists, so many times over one file, and looks for what is lost"
+	@echo "make crash KILLS=100         kills programs that persist, so many times over one file, and looks for what is lost"
 	@echo "make bench                   runs the benchmarks"
 	@echo "make bench-scale             draws what things cost as actors, mailboxes, subscribers and trees grow"
 	@echo "make bench-compare BASE=main says what became slower since another revision"
@@ -50,7 +50,11 @@ test: $(STAMP)
 KILLS ?= 100
 
 crash: $(STAMP)
-	@echo "== $(KILLS) kills of a program that persists"
+	@echo "== $(KILLS) kills of the payments example"
+	@$(SAFELY) $(BIN)/python tests/persistence/crash_harness.py --kills $(KILLS)
+	@echo "== the same, and SQLite's n-th call fails, for each n"
+	@$(SAFELY) $(BIN)/python tests/persistence/crash_harness.py --faults
+	@echo "== $(KILLS) kills of a program that counts"
 	@KILLS=$(KILLS) $(SAFELY) $(BIN)/python -m pytest -q -o faulthandler_timeout=0 tests/persistence/test_crash.py
 
 bench: $(STAMP)

@@ -10,38 +10,19 @@ import trio
 from .audit import audit
 from .day import run_day
 from .orders import BadRow, NoOrders, Order, read_orders
+from .progress import ProgressBar
 from .report import Report
 from .world import a_bad_day
-
-BAR_WIDTH = 40
-
-
-class ProgressBar:
-    """How far the day is, on a terminal; where nobody looks, nothing."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._step = max(total // 200, 1)
-        self._shown = sys.stderr.isatty()
-
-    def show(self, number: int) -> None:
-        """Draws it again, if it looks different by now."""
-        if self._shown and (number % self._step == 0 or number == self._total):
-            filled = BAR_WIDTH * number // self._total
-            sys.stderr.write(f"\r[{'=' * filled}{' ' * (BAR_WIDTH - filled)}] {number:,} of {self._total:,} orders ")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Leaves the line to the report."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def main(arguments: list[str]) -> int:
     """0: everything reconciles. 1: it does not. 2: there is nothing to sell."""
-    if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
-        print("usage: python examples/payments/main.py [ORDERS.csv]", file=sys.stderr)
+    kept: Path | None = None
+    if arguments[-2:-1] == ["--durable"]:
+        *arguments, _, name = arguments
+        kept = Path(name)
+    if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
+        print("usage: python examples/payments/main.py [ORDERS.csv] [--durable FILE]", file=sys.stderr)
         return 2
     path = Path(arguments[0]) if arguments else Path(__file__).with_name("orders.csv")
     try:
@@ -55,6 +36,10 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("trouper").addHandler(logging.NullHandler())  # the crashes are in the report: no tracebacks
     accidents = a_bad_day()
     progress = ProgressBar(len(orders))
+    if kept is not None:
+        from .durable_demo import sell_durably  # noqa: PLC0415  # only this needs the extra trouper[persistence]
+
+        return sell_durably(kept, path, rows, accidents=accidents, progress=progress)
     began = time.perf_counter()
     try:
         books = trio.run(run_day, orders, accidents, progress.show)

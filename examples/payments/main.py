@@ -1,5 +1,5 @@
 """
-A shop's day with trouper: `python examples/payments/main.py [ORDERS.csv]`.
+A shop's day with trouper: `python examples/payments/main.py [ORDERS.csv] [--durable FILE]`.
 
 Orders go from desk to account to invoice to e-mail as messages, each to one actor, with back-pressure. What happened
 goes to a ledger, an inventory and others as facts, published to nobody in particular; a fraud checker joins at half-time,
@@ -11,6 +11,11 @@ and no publisher is changed for it. Actors crash all day long. At the end every 
     services.py    desks, invoices, e-mails                   report.py     what is printed
     listeners.py   whoever listens to facts                   demo.py       the day: from opening to closing time
     shop.py        the tree                                   make_orders.py  made orders.csv
+
+With `--durable FILE` every payment is on the disk when it is acknowledged: stop it anywhere, start it again, and it goes on. This
+needs `trouper[persistence]`.
+
+    durable.py     event-sourced accounts, and books that are a projection of the log
 """
 
 import runpy
