@@ -27,6 +27,7 @@ from .errors import NotStorable as NotStorable
 from .errors import PersistMisused as PersistMisused
 from .errors import PoisonedFact as PoisonedFact
 from .errors import RecoveryFailed as RecoveryFailed
+from .errors import SeenFull as SeenFull
 from .errors import UnknownType as UnknownType
 from .errors import WriteConflict as WriteConflict
 from .event_sourced import EventSourced as EventSourced
@@ -39,6 +40,9 @@ from .journal import Journal as Journal
 from .journal import StoredEvent as StoredEvent
 from .journal import StoredFact as StoredFact
 from .journal import StoredSnapshot as StoredSnapshot
+from .once import Delivery as Delivery
+from .once import Seen as Seen
+from .once import SeenDeliveries as SeenDeliveries
 from .opening import open_journal as open_journal
 from .projection import Projection as Projection
 from .projection import projects as projects
@@ -49,3 +53,5 @@ from .reminders import ReminderDue as ReminderDue
 from .reminders import Reminders as Reminders
 from .sqlite_journal import SqliteJournal as SqliteJournal
 from .stored import stored as stored
+from .work_source import WantWork as WantWork
+from .work_source import WorkSource as WorkSource

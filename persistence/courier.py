@@ -3,7 +3,8 @@
 
 The outbox is the log of facts itself: what is to be delivered is written with the event that causes it, so nothing is announced that
 did not happen, and nothing that happened is forgotten. A courier only keeps how far everything before is confirmed; after a crash it
-delivers from there, and some of it a second time. The offset that comes with each fact lets the receiver see that.
+delivers from there, and some of it a second time. The offset that comes with each fact lets the receiver see that, and `Seen` is
+what a receiver remembers it by.
 """
 
 from __future__ import annotations
@@ -14,21 +15,32 @@ from collections.abc import Hashable
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from ..actors.actor import Actor
 from ..actors.vocabulary import vocabulary_of
-from .codec import Encoded
+from .codec import Codec
 from .errors import DeliveryFailed, NoIdentity, NoJournal
 from .fact_log import Followed, Following
 from .journal import Journal
+from .once import Delivery
 from .opening import JOURNAL
+from .stored import stored
 
 M_contra = TypeVar("M_contra", contravariant=True)
 F_contra = TypeVar("F_contra", contravariant=True)
 
 PLACE: Final = "trouper-courier"
 """As what a courier's place in the log is stored."""
+
+
+@stored(PLACE)
+@frozen
+class _Place:
+    """What is known beyond the offset up to which everything is confirmed: which up to *taken* are not. Nothing, if *taken* is 0."""
+
+    taken: int = 0
+    unconfirmed: tuple[int, ...] = ()
 
 
 class _Carried(Generic[F_contra]):
@@ -44,20 +56,36 @@ class _Round:
     journal: Journal
     identity: str
     following: Following[Any]
+    codec: Codec
+    place: _Place
+    keeps_each: bool
     unconfirmed: dict[int, None] = field(factory=dict[int, None], init=False)
     lanes: dict[Hashable, deque[Followed[Any]]] = field(factory=dict[Hashable, deque[Followed[Any]]], init=False)
+    resumed: deque[int] = field(factory=deque[int], init=False)
     taken: int = field(init=False)
     confirmed: int = field(init=False)
     saved: int = field(init=False)
     changed: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.taken = self.confirmed = self.saved = self.following.offset - 1
+        self.confirmed = self.saved = self.following.offset - 1
+        self.taken = max(self.confirmed, self.place.taken)
+        self.resumed.extend(self.place.unconfirmed)
+        self.unconfirmed.update(dict.fromkeys(self.resumed))
+
+    def is_confirmed(self, offset: int) -> bool:
+        """Whether a fact was confirmed before the courier was started. Asked in the order of the log."""
+        while self.resumed and self.resumed[0] < offset:  # it was left unconfirmed, and is none of the courier's facts any more
+            self.unconfirmed.pop(self.resumed.popleft(), None)
+        if self.resumed and self.resumed[0] == offset:
+            self.resumed.popleft()
+            return False
+        return offset <= self.taken
 
     def take(self, followed: Followed[Any], lane: Hashable) -> bool:
         """Takes a fact over. Returns whether its lane is new."""
         self.unconfirmed[followed.offset] = None
-        self.taken = followed.offset
+        self.taken = max(self.taken, followed.offset)
         queue = self.lanes.get(lane)
         if queue is not None:
             queue.append(followed)
@@ -76,9 +104,10 @@ class _Round:
         while True:
             await self.changed.wait()
             self.changed = trio.Event()
-            if self.confirmed > self.saved:
+            if self.confirmed > self.saved or self.keeps_each:
                 confirmed = self.confirmed
-                await self.journal.save_snapshot(self.identity, confirmed, Encoded(PLACE, 1, b"{}"))
+                place = _Place(self.taken, tuple(self.unconfirmed)) if self.keeps_each else _Place()
+                await self.journal.save_snapshot(self.identity, confirmed, self.codec.encode(place))
                 self.saved = confirmed
 
 
@@ -93,7 +122,7 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
         * Flow-controlled: at most *window* facts are in its hands; the others wait in the log.
 
     Not guaranteed:
-        * At most once. A receiver that keeps the highest offset that it has handled, with what it changed, handles each once in effect.
+        * At most once. A receiver that keeps what it has `Seen` with what it changed handles each once in effect.
 
     Attributes:
         window: Facts in its hands, at least 1.
@@ -109,6 +138,9 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
     attempts_max: ClassVar[int] = 0
     retry_seconds: ClassVar[float] = 0.1
     retry_seconds_max: ClassVar[float] = 30.0
+
+    _keeps_each: ClassVar[bool] = False
+    """Whether it keeps each confirmation, and not only how far everything is confirmed."""
 
     __facts__: ClassVar[tuple[type, ...]] = ()
 
@@ -147,6 +179,10 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
         """How many facts are in its hands or wait for it, as far as this process knows."""
         return len(self._round.unconfirmed) + self._round.following.lag
 
+    def delivery(self, offset: int) -> Delivery:
+        """By what a receiver knows the fact in hand: this courier, its offset, and up to where everything is confirmed."""
+        return Delivery(self.identity, offset, self._round.confirmed)
+
     async def on_start(self) -> None:
         """Goes on where it was. Not to be overridden."""
         journal = JOURNAL.get()
@@ -154,9 +190,14 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
             raise NoJournal(self._cell.path)
         if not self.__facts__:
             raise TypeError(f"{type(self).__name__} names no facts: class {type(self).__name__}(Courier[..., PaymentCompleted]).")
-        places = [place.sequence for place in await journal.snapshots(self.identity) if place.whole and place.type_name == PLACE]
-        following: Following[Any] = Following(journal, self.__facts__, max(places, default=0) + 1)
-        self._round = _Round(journal, self.identity, following)
+        codec = Codec([_Place])
+        after, place = 0, _Place()
+        for sequence, type_name, version, payload, whole in await journal.snapshots(self.identity):
+            if whole and type_name == PLACE:
+                after, place = sequence, codec.decode(type_name, version, payload, lambda: f"The place of {self.identity}")
+                break
+        following: Following[Any] = Following(journal, self.__facts__, after + 1)
+        self._round = _Round(journal, self.identity, following, codec, place, self._keeps_each)
         self.context.start_soon(self._round.save)
         self.context.start_soon(self._run)
 
@@ -164,6 +205,8 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
         hands = trio.Semaphore(self.window)
         while True:
             for followed in await self._round.following.several():
+                if self._round.is_confirmed(followed.offset):
+                    continue
                 await hands.acquire()
                 lane = self.lane(followed.fact)
                 if self._round.take(followed, lane):

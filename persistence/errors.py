@@ -355,6 +355,28 @@ class DeliveryFailed(TrouperError):
 
 
 @define(eq=False)
+class SeenFull(TrouperError):
+    """
+    A receiver remembers as many deliveries as it may, and could not remember one more. Nothing was handled; it is to be sent again.
+
+    Args:
+        source: Whose delivery it was.
+        number: Its number.
+        limit: How many may be remembered.
+    """
+
+    source: str
+    number: int
+    limit: int
+
+    def __str__(self) -> str:
+        return (
+            f"Delivery {self.number} of {self.source} was refused: {self.limit} deliveries are remembered, and none of them is settled. "
+            f"It can be sent again when an earlier one is confirmed; or raise the limit: Seen({self.limit * 2}), or forget() a source."
+        )
+
+
+@define(eq=False)
 class EffectWhileApplying(TrouperError, RuntimeError):
     """
     A method marked with `@applies` reached for the actor's context. Such a method runs again at every recovery.
