@@ -30,12 +30,12 @@ from attrs import define, field, frozen
 from trouper import ActorRef, ActorSpec, StartFailed, Supervision, System, actor, open_system, supervisor
 from trouper.persistence import Entities, Journal, JournalError, SqliteJournal, entities, open_journal, read_model, restores
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))  # last, so that no room hides a module of the standard library
-from examples.payments.durable import AskBooks, AskInvoices, DurableAccount, DurableBooks, books_file
-from examples.payments.facts import PaymentCompleted, PaymentDeclined
-from examples.payments.messages import Pay, Spent
-from examples.payments.services import insist
-from examples.payments.world import Accidents
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
+from payments.durable import AskBooks, AskInvoices, DurableAccount, DurableBooks, books_file
+from payments.facts import PaymentCompleted, PaymentDeclined
+from payments.messages import Pay, Spent
+from payments.services import insist
+from payments.world import Accidents
 
 PER_ACCOUNT = 250
 """Payments of one payer after which it goes to another account, so that none becomes too long to come back from."""
