@@ -290,9 +290,8 @@ def kill_often(outside: Outside, kills: int, seed: int) -> None:
     if not outside.violations:
         outside.ask()
     print(f"{number:,} kills ({number / minutes:.0f} a minute), {early:,} of them before the first payment of a run")
-    print(
-        f"{len(outside.acknowledged):,} payments acknowledged; {len(outside.unheard):,} were there after a kill before anybody was told, which is allowed"
-    )
+    print(f"{len(outside.acknowledged):,} payments acknowledged")
+    print(f"{len(outside.unheard):,} were there after a kill before anybody was told, which is allowed")
 
 
 def fail_often(folder: Path, step: int) -> list[str]:
