@@ -21,34 +21,40 @@ def _history(*rows: Row) -> list[Operation]:
     ]
 
 
+def _case(model: Model, rows: list[Row]) -> tuple[Model, list[Row]]:
+    return model, rows
+
+
 EXPLAINED: dict[str, tuple[Model, list[Row]]] = {
-    "a read of an earlier write": (Register(), [("write", 1, None, 1, 2), ("read", None, 1, 3, 4)]),
-    "a read beside a write sees either": (Register(0), [("write", 1, None, 1, 6), ("read", None, 0, 2, 3), ("read", None, 1, 4, 5)]),
-    "an unknown write that was seen": (Register(), [("write", 1, UNKNOWN, 1, None), ("read", None, 1, 5, 6)]),
-    "an unknown write that was not seen": (Register(), [("write", 1, UNKNOWN, 1, None), ("read", None, None, 5, 6)]),
-    "a compare and swap": (Register(0), [("cas", (0, 1), True, 1, 4), ("cas", (0, 2), False, 2, 5), ("read", None, 1, 6, 7)]),
-    "keys of their own": (KeyValue(), [("put", ("a", 1), None, 1, 2), ("get", "b", None, 3, 4), ("get", "a", 1, 5, 6)]),
-    "a counter": (Counter(), [("add", 2, None, 1, 5), ("add_and_get", 3, 5, 2, 4), ("read", None, 5, 6, 7)]),
-    "a queue": (Queue(), [("enqueue", 1, None, 1, 5), ("enqueue", 2, None, 2, 4), ("dequeue", None, 2, 6, 7), ("dequeue", None, 1, 8, 9)]),
-    "a set": (Set(), [("add", 1, True, 1, 2), ("add", 1, False, 3, 4), ("contains", 1, True, 5, 6), ("remove", 1, True, 7, 8)]),
-    "a mutex": (Mutex(), [("acquire", "a", True, 1, 2), ("acquire", "b", False, 3, 4), ("release", "a", True, 5, 6)]),
+    "a read of an earlier write": _case(Register(), [("write", 1, None, 1, 2), ("read", None, 1, 3, 4)]),
+    "a read beside a write sees either": _case(Register(0), [("write", 1, None, 1, 6), ("read", None, 0, 2, 3), ("read", None, 1, 4, 5)]),
+    "an unknown write that was seen": _case(Register(), [("write", 1, UNKNOWN, 1, None), ("read", None, 1, 5, 6)]),
+    "an unknown write that was not seen": _case(Register(), [("write", 1, UNKNOWN, 1, None), ("read", None, None, 5, 6)]),
+    "a compare and swap": _case(Register(0), [("cas", (0, 1), True, 1, 4), ("cas", (0, 2), False, 2, 5), ("read", None, 1, 6, 7)]),
+    "keys of their own": _case(KeyValue(), [("put", ("a", 1), None, 1, 2), ("get", "b", None, 3, 4), ("get", "a", 1, 5, 6)]),
+    "a counter": _case(Counter(), [("add", 2, None, 1, 5), ("add_and_get", 3, 5, 2, 4), ("read", None, 5, 6, 7)]),
+    "a queue": _case(
+        Queue(), [("enqueue", 1, None, 1, 5), ("enqueue", 2, None, 2, 4), ("dequeue", None, 2, 6, 7), ("dequeue", None, 1, 8, 9)]
+    ),
+    "a set": _case(Set(), [("add", 1, True, 1, 2), ("add", 1, False, 3, 4), ("contains", 1, True, 5, 6), ("remove", 1, True, 7, 8)]),
+    "a mutex": _case(Mutex(), [("acquire", "a", True, 1, 2), ("acquire", "b", False, 3, 4), ("release", "a", True, 5, 6)]),
 }
 UNEXPLAINED: dict[str, tuple[Model, list[Row]]] = {
-    "a stale read": (Register(0), [("write", 1, None, 1, 2), ("read", None, 0, 3, 4)]),
-    "new, then old": (Register(0), [("write", 1, None, 1, 8), ("read", None, 1, 2, 3), ("read", None, 0, 4, 5)]),
-    "an unknown write that is seen and unseen": (
+    "a stale read": _case(Register(0), [("write", 1, None, 1, 2), ("read", None, 0, 3, 4)]),
+    "new, then old": _case(Register(0), [("write", 1, None, 1, 8), ("read", None, 1, 2, 3), ("read", None, 0, 4, 5)]),
+    "an unknown write that is seen and unseen": _case(
         Register(0),
         [("write", 1, UNKNOWN, 1, None), ("read", None, 1, 2, 3), ("read", None, 0, 4, 5)],
     ),
-    "a value from nowhere": (KeyValue(), [("put", ("a", 1), None, 1, 2), ("get", "a", 2, 3, 4)]),
-    "a lost update": (Counter(), [("add", 1, None, 1, 2), ("add", 1, None, 3, 4), ("read", None, 1, 5, 6)]),
-    "an effect that came twice": (Counter(), [("add", 1, UNKNOWN, 1, None), ("read", None, 2, 5, 6)]),
-    "a queue out of order": (
+    "a value from nowhere": _case(KeyValue(), [("put", ("a", 1), None, 1, 2), ("get", "a", 2, 3, 4)]),
+    "a lost update": _case(Counter(), [("add", 1, None, 1, 2), ("add", 1, None, 3, 4), ("read", None, 1, 5, 6)]),
+    "an effect that came twice": _case(Counter(), [("add", 1, UNKNOWN, 1, None), ("read", None, 2, 5, 6)]),
+    "a queue out of order": _case(
         Queue(),
         [("enqueue", 1, None, 1, 2), ("enqueue", 2, None, 3, 4), ("dequeue", None, 2, 5, 6)],
     ),
-    "an element that is there and not": (Set(), [("add", 1, True, 1, 2), ("contains", 1, False, 3, 4)]),
-    "two owners": (Mutex(), [("acquire", "a", True, 1, 2), ("acquire", "b", True, 3, 4)]),
+    "an element that is there and not": _case(Set(), [("add", 1, True, 1, 2), ("contains", 1, False, 3, 4)]),
+    "two owners": _case(Mutex(), [("acquire", "a", True, 1, 2), ("acquire", "b", True, 3, 4)]),
 }
 
 
