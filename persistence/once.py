@@ -52,7 +52,8 @@ class Seen:
     Guarantees:
         * A delivery that was added is not new, ever, in whatever order deliveries come.
         * One that was not is new, unless its source has said, by a higher *through*, that it was confirmed.
-        * It is bounded: beyond *limit* a new delivery is refused by `SeenFull`, and none is forgotten instead.
+        * It is bounded: beyond *limit* a new delivery is refused by `SeenFull`, and none is forgotten instead. The one of each source
+            that comes right after what is confirmed is taken all the same: with it the source can settle the others.
 
     Args:
         limit: Sources and unsettled deliveries, counted together, that are remembered, at least 1.
@@ -69,8 +70,11 @@ class Seen:
         beyond = self._beyond.get(source, ())
         if number <= self._through.get(source, 0) or number in beyond:
             return False
-        if self._count >= self.limit and not any(one <= delivery.through for one in beyond):
-            raise SeenFull(source, number, self.limit)
+        is_next = number == delivery.through + 1  # the one that the source cannot settle anything without
+        if self._count >= self.limit and not is_next:
+            settled = sum(one <= delivery.through for one in beyond)
+            if self._count - settled >= self.limit:
+                raise SeenFull(source, number, self.limit)
         return True
 
     def add(self, delivery: Delivery) -> None:

@@ -53,7 +53,7 @@ class _Worker:
 class _Job:
     """A job until it is confirmed. *news* is set when its present holder has it, or ended, and when it is done."""
 
-    message: Any
+    message: Any = field(default=None, init=False)
     holders: set[ActorRef[Any]] = field(factory=set[ActorRef[Any]], init=False)
     present: ActorRef[Any] | None = field(default=None, init=False)
     failure: Exception | None = field(default=None, init=False)
@@ -141,8 +141,9 @@ class WorkSource(Courier[WantWork, F_contra], Generic[F_contra]):
         """Has one job done. Not to be overridden."""
         job = self._jobs.get(offset)
         if job is None:
-            job = self._jobs[offset] = _Job(self.job(fact, offset))
+            job = self._jobs[offset] = _Job()
         while not job.is_done:
+            job.message = self.job(fact, offset)  # anew for each attempt: more may be confirmed by now
             job.news = trio.Event()
             job.present = job.failure = None
             self._waiting[job] = None

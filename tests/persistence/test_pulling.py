@@ -80,10 +80,11 @@ class Printer(Actor[Print]):
 
 def printer(name: str, source: ActorRef[WantWork], shop: Shop, *, window: int = 1, work: Any = None) -> ActorSpec[Any]:
     """A worker."""
-    return actor(Printer, source, shop, window, work or shop.work, name=name)
+    return actor(Printer, source, shop, window, work or shop.work, name=name, stop_timeout=0.01)
 
 
 SOURCE = actor(Printing, name="printing")
+WORKERS = supervisor("workers", max_restarts=1000)
 
 
 async def order(journal: Journal, count: int) -> None:
@@ -316,9 +317,9 @@ async def test_jobs_of_one_key_are_done_in_order_whoever_does_them(autojump_cloc
     spec = actor(ByKey, name="printing")
     with trio.fail_after(1000):
         await order(journal, 100)
-        async with open_journal(journal), open_system(supervisor("top", [spec])) as system:
+        async with open_journal(journal), open_system(supervisor("top", [spec, WORKERS])) as system:
             for name in ("a", "b", "c", "d"):
-                await system.spawn(printer(name, system.ref(spec), shop, work=fail_first))
+                await system.spawn(printer(name, system.ref(spec), shop, work=fail_first), under=system.ref(WORKERS))
             await until(lambda: len(shop.printed) == 100)
     for key in range(5):
         assert [page for page in shop.printed if page % 5 == key] == list(range(key or 5, 101, 5))
