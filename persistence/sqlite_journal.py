@@ -146,9 +146,9 @@ class SqliteJournal:
                 (identity, sequence, *state, checksum(identity, sequence, *state), time()),
             )
             connection.execute(
-                "DELETE FROM snapshots WHERE identity = ?1 AND sequence NOT IN "
-                "(SELECT sequence FROM snapshots WHERE identity = ?1 ORDER BY sequence DESC LIMIT ?2)",
-                (identity, SNAPSHOTS_KEPT),
+                "DELETE FROM snapshots WHERE identity = ? AND sequence NOT IN "
+                "(SELECT sequence FROM snapshots WHERE identity = ? ORDER BY sequence DESC LIMIT ?)",
+                (identity, identity, SNAPSHOTS_KEPT),
             )
 
         await self.transact(write)
