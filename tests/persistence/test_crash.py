@@ -49,7 +49,8 @@ class Totals(Projection[Sums, Counted]):
     @projects(Counted)
     def counted(self, fact, model):
         model.execute(
-            "INSERT INTO totals VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET count = excluded.count, facts = facts + 1", (fact.name, fact.count)
+            "INSERT INTO totals VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET count = excluded.count, facts = facts + 1",
+            (fact.name, fact.count),
         )
 
     @handles(Sums)
