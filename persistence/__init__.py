@@ -51,6 +51,8 @@ from .reminders import ForgetReminder as ForgetReminder
 from .reminders import Remind as Remind
 from .reminders import ReminderDue as ReminderDue
 from .reminders import Reminders as Reminders
+from .retention import FactsRetired as FactsRetired
+from .retention import retention as retention
 from .sqlite_journal import SqliteJournal as SqliteJournal
 from .stored import stored as stored
 from .work_source import WantWork as WantWork
