@@ -9,7 +9,8 @@ from attrs import define, frozen
 from ..actors.actor import Actor
 from ..actors.handles import handles
 from ..actors.spec import ActorSpec, actor
-from .errors import JournalError, NoJournal
+from .errors import NoJournal
+from .journal_errors import JournalError
 from .opening import JOURNAL
 
 

@@ -19,9 +19,10 @@ import trio
 from ..errors import TrouperError
 from .codec import Encoded
 from .database import Connect, Database, checksum, connect, journal_error
-from .errors import CorruptRecord, JournalError
+from .errors import CorruptRecord
 from .in_memory import SNAPSHOTS_KEPT
 from .journal import Entry, StoredEvent, StoredFact, StoredSnapshot
+from .journal_errors import JournalError
 from .sqlite_writer import SqliteWriter, Work, last_offset
 from .work_thread import Outcome, WorkThread
 
