@@ -52,9 +52,9 @@ def describe(value: object) -> str:
 
 def shown(taken: Snapshot) -> str:
     """A snapshot as text."""
-    if type(taken) is not tuple:
+    if not isinstance(taken, tuple):
         return _plain(taken)
-    parts: Any = taken
+    parts = cast("tuple[Any, ...]", taken)
     if len(parts) == 1:
         return str(parts[0])
     texts = [shown(part) for part in parts[-1]]

@@ -66,14 +66,18 @@ def _reader_of(kind: Any) -> Reader | None:
         return _itself
     if issubclass(kind, Enum):
         return reader_of(())
-    own = vars(kind)  # not what it inherits: a subclass may have parts that change
-    properties: Any = own.get("__attrs_props__")  # of attrs 25.4 and later; before, all is pickled
+    properties = _own(kind, "__attrs_props__")  # of attrs 25.4 and later; before, all is pickled
     if properties is not None and properties.is_frozen:
         return reader_of(tuple(field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind))))
-    properties = own.get("__dataclass_params__")
+    properties = _own(kind, "__dataclass_params__")
     if properties is not None and properties.frozen:
         return reader_of(tuple(field.name for field in dataclass_fields(kind)))
     return None
+
+
+def _own(kind: Any, name: str) -> Any:
+    """What a class says of itself, and does not inherit: a subclass may have parts that change."""
+    return kind.__dict__.get(name)
 
 
 def _itself(value: Any) -> Any:
