@@ -52,9 +52,9 @@ def describe(value: object) -> str:
 
 def shown(taken: Snapshot) -> str:
     """A snapshot as text."""
-    if not isinstance(taken, tuple):
+    if type(taken) in PLAIN:
         return _plain(taken)
-    parts = cast("tuple[Any, ...]", taken)
+    parts: tuple[Any, ...] = taken
     if len(parts) == 1:
         return str(parts[0])
     texts = [shown(part) for part in parts[-1]]
