@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import frozen
 
 from .errors import DiskCorrupted
+from .packing import is_unchanging
 
 if TYPE_CHECKING:
     from .world import World
+
+T = TypeVar("T")
 
 DiskFate = Literal["kept", "torn", "lost"]
 """
@@ -48,7 +51,7 @@ class Disk:
 
     def write(self, key: str, value: Any) -> None:
         """Writes a value, which is read at once, and may be lost until it is synced."""
-        self._unsynced.append((key, copy.deepcopy(value)))
+        self._unsynced.append((key, _copied(value)))
 
     def read(self, key: str, default: Any = None) -> Any:
         """
@@ -59,11 +62,11 @@ class Disk:
         """
         for written, value in reversed(self._unsynced):
             if written == key:
-                return copy.deepcopy(value)
+                return _copied(value)
         value = self._synced.get(key, default)
         if isinstance(value, _Broken):
             raise DiskCorrupted(self._name, key)
-        return copy.deepcopy(value)
+        return _copied(value)
 
     def sync(self) -> None:
         """All that was written is safe."""
@@ -109,3 +112,8 @@ class Disk:
 def _overwritten(before: Any, value: Any, written: int) -> Any:
     """So much of *value*, in the place of the beginning of what was there before."""
     return value[:written] + (before[written:] if type(before) is type(value) else value[:0])
+
+
+def _copied(value: T) -> T:
+    """A copy that no change of the value shows in; the value itself if it cannot change."""
+    return value if is_unchanging(value) else copy.deepcopy(value)
