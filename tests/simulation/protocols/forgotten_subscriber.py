@@ -1,8 +1,9 @@
 """
 A publisher and a subscriber on one node, under one supervisor.
 
-Broken: each is restarted alone, so that after a failure of the publisher nobody is subscribed. When the whole node crashes, both start anew, and
-all is well: no crash shows it. Correct: rest_for_one, under which who started after the one that failed is restarted too.
+Broken: each is restarted alone, so that after a failure of the publisher nobody is subscribed. When the whole node crashes, both
+start anew, and all is well: no crash shows it. Correct: rest_for_one, under which who was started after the one that failed is
+restarted too.
 """
 
 from __future__ import annotations
