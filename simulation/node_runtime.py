@@ -303,7 +303,7 @@ class NodeRuntime(Runtime):
 
     def _arrange_turn(self) -> None:
         """The next turn of a slow node ends when it has taken its time, which begins now, unless one is under way."""
-        if self._withheld and self._turn is None and not self.is_paused:
+        if self._withheld and self._turn is None:
             self._turn = self.world.at(self.world.now + self._turn_seconds, self._take_turn)
 
     def _take_turn(self) -> None:
