@@ -28,6 +28,18 @@ TAILS: Final = (0.0, 0.01, 0.1, 0.3)
 LENGTHS: Final = 64
 """How many lengths a fault can have."""
 
+FIRES: Final = {
+    "crashes": "crash",
+    "partitions": "partition",
+    "pauses": "pause",
+    "loss": "loss",
+    "duplication": "duplicate",
+    "reordering": "",
+    "tail": "slow",
+    "skew": "",
+}
+"""What each kind is counted as when it comes; empty: it is there all the time in a run that has drawn it."""
+
 
 @frozen
 class Faults:
@@ -80,6 +92,11 @@ class Faults:
     def none(cls) -> Faults:
         """A network that only takes its time."""
         return cls()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of those that there may be."""
+        return tuple(name for name in FIRES if getattr(self, name))
 
 
 class FaultDriver:
