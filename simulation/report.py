@@ -35,7 +35,7 @@ class Report:
         messages: Of all runs, between nodes.
         virtual_seconds: Of all runs.
         cpu_seconds: What they cost.
-        possible_faults: Which kinds of faults there might have been, by their names in `Faults`.
+        possible_faults: Which kinds of faults there might have been, as a mix names them.
         drawn: Of how many runs they were in the mix.
         fired: Which faults came, and how often.
         fired_in: In how many runs.

@@ -42,7 +42,7 @@ class Outcome:
         mix: Which faults it might have, and how often.
         fired: Which it had, and how many.
         message_types: What was sent between nodes, and how often.
-        possible_faults: The kinds of faults that it might have had, by their names in `Faults`.
+        possible_faults: The kinds of faults that it might have had, as a mix names them.
         coverage: Which messages its actors have handlers for, and which of them came.
         draws: Its tape, which replays it.
         departure: Where a replay left its record.
@@ -117,11 +117,10 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
             violation = Violation("stuck", "the run", str(first), world.now)
     violation = simulation.violation or violation
     driver = simulation.driver
-    fired = dict(driver.fired) if driver is not None else {}
+    fired = dict(simulation.fired)
     links = simulation.links
-    for kind, count in (("loss", links.losses), ("duplicate", links.duplicates), ("slow", links.slow), ("cut off", links.cut_off)):
-        if count:
-            fired[kind] = count
+    on_the_way = {"loss": links.losses, "duplicate": links.duplicates, "slow": links.slow, "cut off": links.cut_off}
+    fired |= {kind: count for kind, count in on_the_way.items() if count}
     return Outcome(
         tape.seed,
         strategy.text,

@@ -43,7 +43,7 @@ def fine(sim: Simulation) -> None:
     """Nothing is wrong with it, and partitions are not possible."""
     sim.node("a", actor(Player, name="player"))
     sim.duration = 0.5
-    sim.faults(Faults.swarm(crashes=False, duplication=False, tail=False))
+    sim.faults(Faults.swarm(crashes=False, duplication=False, tail=False, slow_nodes=False))
 
 
 def wrong(sim: Simulation) -> None:
