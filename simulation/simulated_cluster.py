@@ -21,6 +21,7 @@ from .client import ClientActor, Workload
 from .cluster import Cluster
 from .describing import describe
 from .disk import Disk
+from .errors import NotSimulated
 from .faults import FaultDriver, Faults
 from .history import History
 from .links import Conditions, Links
@@ -266,6 +267,10 @@ class Simulation:
     def client_failed(self, name: str, error: Exception) -> None:
         """A workload raised."""
         self._violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
+
+    def refused(self, error: NotSimulated) -> None:
+        """An actor asked for what no seed decides: the run is worth nothing, even if the actor catches the error."""
+        self._violate("not simulated", error.path, str(error))
 
     def _node_failed(self, name: str, error: BaseException) -> None:
         self._violate("node", name, describe_cause(error))
