@@ -12,14 +12,7 @@ from .errors import DeliveryFailed as DeliveryFailed
 from .errors import EffectWhileApplying as EffectWhileApplying
 from .errors import EventsOutOfOrder as EventsOutOfOrder
 from .errors import FactsForgotten as FactsForgotten
-from .errors import JournalClosed as JournalClosed
-from .errors import JournalCorrupt as JournalCorrupt
-from .errors import JournalError as JournalError
-from .errors import JournalFull as JournalFull
-from .errors import JournalLocked as JournalLocked
-from .errors import JournalReadOnly as JournalReadOnly
 from .errors import MissingExtra as MissingExtra
-from .errors import NewerSchema as NewerSchema
 from .errors import NewerVersion as NewerVersion
 from .errors import NoIdentity as NoIdentity
 from .errors import NoJournal as NoJournal
@@ -40,6 +33,13 @@ from .journal import Journal as Journal
 from .journal import StoredEvent as StoredEvent
 from .journal import StoredFact as StoredFact
 from .journal import StoredSnapshot as StoredSnapshot
+from .journal_errors import JournalClosed as JournalClosed
+from .journal_errors import JournalCorrupt as JournalCorrupt
+from .journal_errors import JournalError as JournalError
+from .journal_errors import JournalFull as JournalFull
+from .journal_errors import JournalLocked as JournalLocked
+from .journal_errors import JournalReadOnly as JournalReadOnly
+from .journal_errors import NewerSchema as NewerSchema
 from .once import Delivery as Delivery
 from .once import Seen as Seen
 from .once import SeenDeliveries as SeenDeliveries
@@ -51,6 +51,8 @@ from .reminders import ForgetReminder as ForgetReminder
 from .reminders import Remind as Remind
 from .reminders import ReminderDue as ReminderDue
 from .reminders import Reminders as Reminders
+from .retention import FactsRetired as FactsRetired
+from .retention import retention as retention
 from .sqlite_journal import SqliteJournal as SqliteJournal
 from .stored import stored as stored
 from .work_source import WantWork as WantWork

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from operator import itemgetter
 from time import time
 from typing import Final
@@ -73,7 +74,7 @@ class InMemoryJournal:
         """The offset of the last fact that was ever written; 0 if there was none."""
         return self._last_offset
 
-    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
         """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many."""
         before = len(self._facts)
         if older_than is not None:
@@ -82,4 +83,8 @@ class InMemoryJournal:
             self._facts = self._facts[old[-1] if old else 0 :]
         if keep is not None:
             self._facts = self._facts[max(0, len(self._facts) - keep) :]
+        if keep_bytes is not None:
+            sizes = accumulate(len(fact.payload) for fact in reversed(self._facts))
+            kept = sum(1 for _ in takewhile(lambda size: size <= keep_bytes, sizes))
+            self._facts = self._facts[len(self._facts) - kept :]
         return before - len(self._facts)

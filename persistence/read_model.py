@@ -69,8 +69,7 @@ class ReadModel:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            failed = journal_error(str(self._file), error)
-            return Outcome(error=failed)
+            return Outcome(error=journal_error(str(self._file), error, "read model"))
         except Exception as error:  # noqa: BLE001  # whoever asked is told, and the thread goes on
             return Outcome(error=error)
         return Outcome(value)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .packing import is_unchanging
 
 if TYPE_CHECKING:
     from .world import World
+
+T = TypeVar("T")
 
 
 class Disk:
@@ -30,14 +34,14 @@ class Disk:
 
     def write(self, key: str, value: Any) -> None:
         """Writes a value, which is read at once, and may be lost until it is synced."""
-        self._unsynced.append((key, copy.deepcopy(value)))
+        self._unsynced.append((key, _copied(value)))
 
     def read(self, key: str, default: Any = None) -> Any:
         """The value that was written last."""
         for written, value in reversed(self._unsynced):
             if written == key:
-                return copy.deepcopy(value)
-        return copy.deepcopy(self._synced.get(key, default))
+                return _copied(value)
+        return _copied(self._synced.get(key, default))
 
     def sync(self) -> None:
         """All that was written is safe."""
@@ -52,3 +56,8 @@ class Disk:
             self._unsynced.clear()
             if lost:
                 self._world.trace.add(self._world.now, "fault", self._name, "", "disk", f"{lost} writes are lost")
+
+
+def _copied(value: T) -> T:
+    """A copy that no change of the value shows in; the value itself if it cannot change."""
+    return value if is_unchanging(value) else copy.deepcopy(value)

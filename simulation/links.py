@@ -7,7 +7,7 @@ the friendliest network there is. Cuts are directed, from one node to another, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import field, frozen, validators
@@ -142,12 +142,3 @@ class Links:
     def cut_since(self, source: str, target: str) -> float | None:
         """Since when nothing gets through; None if it does."""
         return self._cuts.get((source, target))
-
-    def cut_between(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool = True) -> None:
-        """Cuts each of *some* off from each of the *others*."""
-        others = tuple(others)
-        for one in some:
-            for other in others:
-                self.cut(one, other)
-                if both_ways:
-                    self.cut(other, one)

@@ -15,7 +15,7 @@ from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
 from ..actors.policy import Policy, ReadyQueue
 from ..mailbox import Envelope
-from .describing import describe
+from .describing import snapshot
 
 if TYPE_CHECKING:
     from .strategies import Strategy
@@ -95,7 +95,7 @@ class Schedule:
         if arrived is not None and arrived[0] is message:
             world.trace.add(world.now, "step", node.name, path, type(message).__name__, "", arrived[1])
         else:
-            text = str(message.reason) if isinstance(item, DeathNotice) else describe(message)
+            text = str(message.reason) if isinstance(item, DeathNotice) else snapshot(message)
             world.trace.add(world.now, "step", node.name, path, type(message).__name__, text)
         return cell
 

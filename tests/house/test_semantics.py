@@ -1,5 +1,6 @@
 """
-docs/semantics.md is a contract: each promise has its number and a test that proves it, and what the pages link to is there.
+docs/semantics.md and docs/simulation-guarantees.md are contracts: each promise has its number and a test that proves it, and what
+the pages link to is there.
 
 Whether a test proves its promise is for its readers to say; that it exists, this file says.
 """
@@ -13,7 +14,7 @@ import pytest
 from attrs import frozen
 
 ROOT = Path(__file__).resolve().parents[2]
-SEMANTICS = ROOT / "docs" / "semantics.md"
+CONTRACTS = [ROOT / "docs" / "semantics.md", ROOT / "docs" / "simulation-guarantees.md"]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 PROMISE = re.compile(r"^### Promise (\d+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
@@ -53,21 +54,29 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-PROMISES = promises_of(SEMANTICS.read_text(encoding="utf-8"))
+PROMISES = {page: promises_of(page.read_text(encoding="utf-8")) for page in CONTRACTS}
 
 
-def test_the_promises_are_numbered_without_a_gap() -> None:
+@pytest.mark.parametrize("page", CONTRACTS, ids=lambda page: page.stem)
+def test_the_promises_are_numbered_without_a_gap(page: Path) -> None:
     """1, 2, 3, and so on, each once: a promise can be cited by its number."""
-    assert [promise.number for promise in PROMISES] == list(range(1, len(PROMISES) + 1))
-    assert len(PROMISES) >= 21
+    assert [promise.number for promise in PROMISES[page]] == list(range(1, len(PROMISES[page]) + 1))
+    assert len(PROMISES[page]) >= 21
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: f"promise-{promise.number}")
-def test_every_promise_links_to_a_test_that_exists(promise: Promise) -> None:
+@pytest.mark.parametrize(
+    ("page", "promise"),
+    [
+        pytest.param(page, promise, id=f"{page.stem}-promise-{promise.number}")
+        for page, promises in PROMISES.items()
+        for promise in promises
+    ],
+)
+def test_every_promise_links_to_a_test_that_exists(page: Path, promise: Promise) -> None:
     """A promise without a test is a wish. A link names the file and the function in it."""
     assert promise.proofs, f"promise {promise.number} links no test"
     for target, name in promise.proofs:
-        file = (SEMANTICS.parent / target).resolve()
+        file = (page.parent / target).resolve()
         assert file.is_file(), f"promise {promise.number} links {target}, which is not there"
         assert name in names_of_tests_in(file), f"promise {promise.number} links {name}, which {target} has not"
 
