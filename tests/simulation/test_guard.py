@@ -217,7 +217,7 @@ def outcome_of(asks: Callable[[], Any], moment: str = "hook") -> Outcome:
     "ignore:coroutine '_nothing' was never awaited:RuntimeWarning", "ignore:datetime.datetime.utcnow:DeprecationWarning"
 )
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_seed_decides_is_an_error_that_names_the_place_and_the_substitute(name: str) -> None:
+def test_what_no_seed_decides_is_an_error_that_names_the_substitute(name: str) -> None:
     """Also when it was bound before the run, or is called by somebody else's code. Nothing of it has happened."""
     asks, substitute = REFUSED[name]
     outcome = outcome_of(asks)
