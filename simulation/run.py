@@ -107,7 +107,7 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world
     violation: Violation | None = None
-    with ordered_by(world.order), _without_collector(), guarded():
+    with ordered_by(world.order), _without_collector(), guarded(world, simulation.refused):
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
         except BaseException as error:  # noqa: BLE001  # it is raised again, without the groups around it

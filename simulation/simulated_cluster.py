@@ -21,6 +21,7 @@ from .cluster import Cluster
 from .coverage import Coverage, coverage_of
 from .describing import describe
 from .disk import Disk
+from .errors import NotSimulated
 from .fault_driver import FaultDriver
 from .fault_scopes import FaultScopes
 from .faults import Faults
@@ -238,6 +239,10 @@ class Simulation(FaultScopes):
     def client_failed(self, name: str, error: Exception) -> None:
         """A workload raised."""
         self._violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
+
+    def refused(self, error: NotSimulated) -> None:
+        """An actor asked for what no seed decides: the run is worth nothing, even if the actor catches the error."""
+        self._violate("not simulated", error.path, str(error))
 
     def _node_failed(self, name: str, error: BaseException) -> None:
         if name not in self.nodes or not self.survives_collapse(name, error):
