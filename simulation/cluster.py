@@ -120,6 +120,20 @@ class Cluster:
         if number is not None:
             self._asks.pop(number, None)
 
+    def travelling(self) -> list[Any]:
+        """What is on the network, packed, in the order in which it arrives; of replies those that are no errors and still waited for."""
+        found: list[Any] = []
+        for call in self.world.agenda:
+            if not isinstance(call, partial):
+                continue
+            if call.func == self._arrive:
+                found.append(call.args[1])
+            elif call.func == self._arrive_reply:
+                _, number, _, packed, is_error = call.args
+                if not is_error and number in self._asks:
+                    found.append(packed)
+        return found
+
     # Arriving
 
     def _arrive(self, target: Address, packed: Any, number: int, asker: str | None) -> None:
