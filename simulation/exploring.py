@@ -48,6 +48,7 @@ class Report:
         fired: Which faults came, and how often.
         message_types: What was sent between nodes, and how often.
         kinds: Which oracles were broken, in how many runs.
+        undecided: In how many runs the search for an explanation of the history was given up.
     """
 
     target: str
@@ -62,6 +63,7 @@ class Report:
     fired: Counter[str] = field(factory=Counter[str])
     message_types: Counter[str] = field(factory=Counter[str])
     kinds: Counter[str] = field(factory=Counter[str])
+    undecided: int = 0
 
     @property
     def first(self) -> Outcome | None:
@@ -73,6 +75,7 @@ class Report:
         self.seeds += 1
         self.steps += outcome.steps
         self.messages += outcome.messages
+        self.undecided += bool(outcome.undecided)
         self.virtual_seconds += outcome.seconds
         self.fired.update(outcome.fired)
         self.message_types.update(outcome.message_types)
@@ -101,6 +104,8 @@ class Report:
             f"  {self.steps} steps, {self.messages} messages, {self.virtual_seconds:.1f} virtual seconds; faults: {fired}",
         ]
         lines += [f"  {count} x {kind}" for kind, count in sorted(self.kinds.items())]
+        if self.undecided:
+            lines.append(f"  {self.undecided} runs were not judged: their histories are too long for it")
         if self.first is not None:
             lines.append(f"  seed {self.first.seed}: {self.first.violation}")
         return "\n".join(lines)
