@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from attrs import define, frozen
-from planted import nothing
 
-from trouper import Actor, Request, actor, handles
+from trouper import Actor, ActorRef, Request, actor, handles
 from trouper.actors.cell import Cell
 from trouper.simulation import Client, Simulation, run_once
 from trouper.simulation.chains import Chains
@@ -27,6 +26,33 @@ class Echo(Actor[Say]):
     @handles(Say)
     def say(self, say: Say) -> str:
         return say.text
+
+
+@frozen
+class Begin:
+    pass
+
+
+@define(eq=False)
+class Crier(Actor[Begin]):
+    """Tells the same listener eight things at once."""
+
+    listener: ActorRef[Any]
+
+    def on_start(self) -> None:
+        self.context.after(0.1, Begin())
+
+    @handles(Begin)
+    def begin(self, _begin: Begin) -> None:
+        for number in range(8):
+            self.listener.tell_nowait(Say(str(number)))
+
+
+def crying(sim: Simulation) -> None:
+    """One who cries, on one node, and one who listens, on another."""
+    sim.node("a", actor(Echo, name="echo"))
+    sim.node("b", actor(Crier, sim.ref("a", "/user/echo"), name="crier"))
+    sim.duration = 1.0
 
 
 @pytest.fixture
@@ -66,17 +92,17 @@ def test_a_conversation_is_one_chain(steps: list[tuple[str, int]]) -> None:
 
 def test_of_several_messages_of_one_step_one_goes_on_with_its_chain(steps: list[tuple[str, int]]) -> None:
     """The others are caused by it, and by none of each other: each begins a chain."""
-    run_once(nothing, 1, strategy="pctcp:3")
-    (of_sender,) = {chain for who, chain in steps if who == "b/user/sender"}
-    of_sink = [chain for who, chain in steps if who == "a/user/sink"]
-    assert len(of_sink) == len(set(of_sink)) == 8
-    assert of_sender in of_sink
+    run_once(crying, 1, strategy="pctcp:3")
+    (of_crier,) = {chain for who, chain in steps if who == "b/user/crier"}
+    of_echo = [chain for who, chain in steps if who == "a/user/echo"]
+    assert len(of_echo) == len(set(of_echo)) == 8
+    assert of_crier in of_echo
 
 
 def test_other_strategies_form_no_chains(steps: list[tuple[str, int]]) -> None:
     """They would cost time, and nobody looks at them."""
     for strategy in ("random", "pct:3", "delay:3", "fifo"):
-        run_once(nothing, 1, strategy=strategy)
+        run_once(crying, 1, strategy=strategy)
     assert not steps
 
 
