@@ -23,6 +23,7 @@ from .describing import describe
 from .disk import Disk
 from .faults import FaultDriver, Faults
 from .history import History
+from .knobs import SKIPPED_CALLS, shortened, start
 from .links import Conditions, Links
 from .models import Model
 from .node_runtime import Conductor
@@ -173,7 +174,8 @@ class Simulation:
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
         """Calls *call* at a virtual time."""
-        self.world.at(seconds, call)
+        if not self.world.tape.knob(2, SKIPPED_CALLS):
+            self.world.at(seconds, call)
 
     def note(self, kind: EventKind, node: str, what: str, text: str) -> None:
         """Writes something into the trace."""
@@ -232,13 +234,9 @@ class Simulation:
                 world.checks.append(self._note_states)
             if self._always:
                 world.checks.append(self._check_always)
-            for node in (*self.nodes.values(), *self._clients.values()):
-                node.is_absent = bool(world.tape.choose(2, f"absent: {node.name}", lambda _: 0))  # a knob for the shrinker
-                node.start()
-                if node.is_absent and node.name in self._clients:
-                    self.client_ended()
+            duration = shortened(world.tape, self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS))
+            start(world, self.nodes.values(), self._clients.values(), duration, self.client_ended)
             driver.start()
-            duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)
             conductor.wake_if_asleep()
             await over.wait()
