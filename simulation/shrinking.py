@@ -46,7 +46,7 @@ OTHERS_EACH: Final = 3
 """How many other runs are tried where something was left out and the run broke nothing any more."""
 
 WORTH_A_DISTURBANCE: Final = 0.9
-"""A link is slowed down only where at most this part of the events is left: slow messages are hard to read too."""
+"""A run with more disturbances than before is taken only if it has at most this part of the events: these are hard to read too."""
 
 LARGEST: Final = 1 << 60
 """More than any number of choices: a tape takes it for the last of them."""
@@ -310,7 +310,8 @@ class _Shrinker:
         for number in range(OTHER_RUNS):
             streams = _streams(self.best.draws)
             turned = {label: values for label, values in streams.items() if knobs.is_knob(label)}
-            self._try(turned | _kept(streams, KEPT[number % len(KEPT)]), self._next_seed())
+            below = self.best.count * WORTH_A_DISTURBANCE
+            self._try(turned | _kept(streams, KEPT[number % len(KEPT)]), self._next_seed(), below=below)
 
 
 def _kept(streams: Streams, prefixes: tuple[str, ...]) -> Streams:
