@@ -11,8 +11,8 @@ from attrs import define, evolve
 from ..errors import TrouperError
 from .diagram import diagram_of
 from .diagram_page import page_of
-from .exploring import Report
 from .files import Recording, recording_of, text_of_recording
+from .report import Report
 from .run import Outcome, Target, run_once
 from .scripts import NotImportable, place_of, script_of
 from .shrinking import NothingToShrink, shrink

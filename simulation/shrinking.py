@@ -42,6 +42,9 @@ KEPT: Final[tuple[tuple[str, ...], ...]] = (("mix:",), FAULTS, (), (*FAULTS, *LA
 DELAYS: Final = (knobs.LATE, knobs.LATE_CLIENT, knobs.SHORTENED)
 """Knobs by which the times of a run shift."""
 
+ABSENT: Final = (knobs.ABSENT, knobs.ABSENT_CLIENT)
+"""Knobs by which there are fewer nodes, and clients."""
+
 OTHERS_EACH: Final = 3
 """How many other runs are tried where something was left out and the run broke nothing any more."""
 
@@ -75,7 +78,7 @@ class Shrunk:
     runs: int
 
     def __str__(self) -> str:
-        nonzero = _size(self.after)[1], _size(self.before)[1]
+        nonzero = _size(self.after)[2], _size(self.before)[2]
         return (
             f"{self.after.count} of {self.before.count} events and {nonzero[0]} of {nonzero[1]} choices that are not benign are left, "
             f"after {self.runs} runs: {self.after.violation}"
@@ -119,10 +122,11 @@ def _streams(draws: Sequence[Draw]) -> Streams:
     return streams
 
 
-def _size(outcome: Outcome) -> tuple[int, int, int]:
-    """Events, choices that are not benign, and how large these are: the smaller, the better."""
+def _size(outcome: Outcome) -> tuple[int, int, int, int]:
+    """Events, nodes that are there, choices that are not benign, and how large these are: the smaller, the better."""
+    absent = sum(draw.value for draw in outcome.draws if draw.label.startswith(ABSENT))
     values = [draw.value for draw in outcome.draws if draw.value and not knobs.is_knob(draw.label)]
-    return outcome.count, len(values), sum(values)
+    return outcome.count, -absent, len(values), sum(values)
 
 
 class _Shrinker:
@@ -134,7 +138,7 @@ class _Shrinker:
         self._on_run = on_run
         self._knobs: dict[str, int] = {}
         self._violation = before.violation
-        self._slippage = Slippage(before, self._run)
+        self._slippage = Slippage(before, lambda streams: self._run(streams, events_max=math.inf))
         self._seed = 0
         self._tried: set[bytes] = set()
         self._fineness = 8  # into how many pieces a row of choices is cut at most
@@ -173,12 +177,12 @@ class _Shrinker:
 
     # One run
 
-    def _run(self, streams: Mapping[str, Sequence[int]], seed: int | None = None) -> Outcome:
-        """One run of what is left, until it is too large to be of use."""
+    def _run(self, streams: Mapping[str, Sequence[int]], seed: int | None = None, *, events_max: float) -> Outcome:
+        """One run of what is left."""
         self.runs += 1
         tape = StreamTape(streams, seed)
         strategy = StrategyChoice("fifo" if seed is None else "portfolio")
-        outcome = run_on(self._target, tape, strategy, keeps=True, events_max=self.best.count)
+        outcome = run_on(self._target, tape, strategy, keeps=True, events_max=events_max)
         for label, times in tape.knobs.items():
             self._knobs[label] = max(times, self._knobs.get(label, 0))
         if self._on_run is not None:
@@ -190,7 +194,7 @@ class _Shrinker:
         if self._is_over or key in self._tried:
             return False
         self._tried.add(key)
-        outcome = self._run(streams, seed)
+        outcome = self._run(streams, seed, events_max=self.best.count)  # a larger one is of no use
         is_smaller = same(outcome.violation, self._violation) and _size(outcome) < _size(self.best) and outcome.count < below
         if not is_smaller or self._slippage.has_slipped(outcome):
             return False

@@ -42,17 +42,21 @@ class Departure:
         recorded: The draw of the record.
         label: What the run wanted to draw instead.
         n: Out of how many.
+        place: The last that had happened in the run: when, on which node, in which actor.
     """
 
     index: int
     recorded: Draw
     label: str
     n: int
+    place: str
 
     def __str__(self) -> str:
+        after = f" after {self.place!r}" if self.place else ""
         return (
             f"draw {self.index} of the record is {self.recorded.value} of {self.recorded.n} for {self.recorded.label!r}, but the run drew "
-            f"one of {self.n} for {self.label!r}: the code has changed since it was recorded. From there on the run followed its seed."
+            f"one of {self.n} for {self.label!r}{after}: the code has changed since it was recorded. From there on the run followed its "
+            "seed."
         )
 
 
@@ -74,6 +78,7 @@ class Tape:
     def __init__(self, seed: int, record: Sequence[Draw] = (), *, after: AfterTheRecord = "seed") -> None:
         self.seed: int = seed
         self.departure: Departure | None = None
+        self.place: Callable[[], str] = str  # tells what has happened last; a run sets it
         self._random: Callable[[], float] = Random(seed).random
         self._after = after
         self._record = record
@@ -141,7 +146,7 @@ class Tape:
         recorded = self._record[index]
         if recorded.label != label or recorded.value >= n:
             self._left = 0
-            self.departure = Departure(index, recorded, label, n)
+            self.departure = Departure(index, recorded, label, n, self.place())
             return self.draw(n, label) if propose is None else self.choose(n, label, propose)
         self._left -= 1
         self._labels.append(label)
