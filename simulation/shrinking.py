@@ -138,7 +138,7 @@ class _Shrinker:
         self._on_run = on_run
         self._knobs: dict[str, int] = {}
         self._violation = before.violation
-        self._slippage = Slippage(before, lambda streams: self._run(streams, events_max=math.inf))
+        self._slippage = Slippage(before, lambda streams, seed: self._run(streams, seed, events_max=math.inf))
         self._seed = 0
         self._tried: set[bytes] = set()
         self._fineness = 8  # into how many pieces a row of choices is cut at most
