@@ -38,7 +38,7 @@ class Collector(Actor[Reading]):
 
     @handles(Reading)
     async def keep(self, reading: Reading) -> bool:
-        if self.context.random.random() < 0.2:
+        if self.context.random.random() < 0.05:
             await trio.sleep(0.01)
         self.kept.add((reading.sensor, reading.number))
         return True
