@@ -33,8 +33,8 @@ Streams: TypeAlias = dict[str, list[int]]
 Place: TypeAlias = tuple[str, int]
 """A choice: its label, and which of its label it is."""
 
-FAULTS: Final = ("mix:", "fault", "skew:", "loss", "duplicate", "tail")
-SCHEDULE: Final = ("step", "task", "random:")
+FAULTS: Final = ("mix:", "fault", "skew:", "drift:", "disk:", "loss", "duplicate", "tail")
+SCHEDULE: Final = ("step", "task", "thread", "random:")
 LATENCIES: Final = ("latency",)
 KEPT: Final[tuple[tuple[str, ...], ...]] = (("mix:",), FAULTS, (), (*FAULTS, *LATENCIES))
 """Which choices another run keeps, besides the knobs: these in turn."""
