@@ -121,10 +121,7 @@ class Context:
         Raises:
             MutableFact: The fact could change after it was published.
         """
-        cell = self._cell
-        if cell.phase == GONE:
-            raise ActorGone(cell.path, "publish")
-        cell.dispatcher.stream.publish(fact)
+        self._living("publish").dispatcher.stream.publish(fact)
 
     @protected
     def subscribe(

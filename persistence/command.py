@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from ..errors import TrouperError
 from .database import SCHEMA_VERSION, checksum, journal_error
-from .errors import JournalCorrupt, NewerSchema
+from .journal_errors import JournalCorrupt, NewerSchema
 
 BUSY_SECONDS: Final = 5.0
 

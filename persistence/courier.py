@@ -145,13 +145,16 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
     __facts__: ClassVar[tuple[type, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Reads the class's facts."""
+        """Reads the class's facts, and refuses it if nothing delivers them."""
         super().__init_subclass__(**options)
         if inspect.getattr_static(cls, "on_start") is not inspect.getattr_static(Courier, "on_start"):
             raise TypeError(f"{cls.__name__} overrides on_start, by which it begins to deliver. Use another name.")
-        base: type[_Carried[Any]] = _Carried
-        vocabulary = vocabulary_of(cls, base)
+        base: type[Courier[Any, Any]] = Courier
+        carried: type[_Carried[Any]] = _Carried
+        vocabulary = vocabulary_of(cls, carried)
         cls.__facts__ = () if vocabulary.is_open else vocabulary.members
+        if cls.__facts__ and cls.deliver is base.deliver:
+            raise TypeError(f"{cls.__name__} names its facts and has no deliver. Add: async def deliver(self, fact, offset) -> None.")
 
     async def deliver(self, fact: Any, offset: int, /) -> None:
         """
@@ -161,7 +164,7 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
             fact: What was published.
             offset: Its number in the log, for the receiver to know it by.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no deliver(): async def deliver(self, fact, offset) -> None.")
+        raise NotImplementedError("a class that names its facts has a deliver of its own")
 
     def lane(self, fact: Any, /) -> Hashable:  # noqa: ARG002  # who overrides it looks at the fact
         """Facts of one lane are delivered in order; by default all are of one. To be overridden, with the receiver's name for example."""

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from attrs import frozen
 
-from .errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, JournalReadOnly, NewerSchema
+from .journal_errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, JournalReadOnly, NewerSchema
 
 SCHEMA_VERSION: Final = 1
 
@@ -57,12 +57,12 @@ def connect(path: str, busy_timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
 
 
-def journal_error(path: str, error: sqlite3.Error) -> JournalError:
-    """What an error of SQLite means for who writes to the journal, or reads from it. A new one at each call."""
+def journal_error(path: str, error: sqlite3.Error, what: str = "journal") -> JournalError:
+    """What an error of SQLite means for who uses the file *path*, a journal or a read model. A new one at each call."""
     code = getattr(error, "sqlite_errorcode", 0)
     name = getattr(error, "sqlite_errorname", "")
     kind = _BY_CODE.get(code & 0xFF, JournalError)
-    found = kind(path, f"{error} ({name})" if name else str(error))
+    found = kind(path, f"{error} ({name})" if name else str(error), what)
     found.__cause__ = error
     return found
 

@@ -30,6 +30,7 @@ from ..system import System
 from ..system.statistics import cells_of
 
 M = TypeVar("M")
+M_contra = TypeVar("M_contra", contravariant=True)
 
 OFTEN: Final = 1_000_000
 """Restarts of doors in five seconds that are no reason to give up: each is of another entity."""
@@ -146,7 +147,7 @@ class _House(Actor[Any]):
 
 @final
 @frozen(eq=False)
-class Entities(Generic[M]):
+class Entities(Generic[M_contra]):
     """
     All actors of one kind, by their names; made with `entities`.
 
@@ -157,7 +158,7 @@ class Entities(Generic[M]):
     spec: ActorSpec[Any]
     _houses: WeakKeyDictionary[Runtime, Cell] = field(factory=WeakKeyDictionary[Runtime, Cell], init=False)
 
-    def ref(self, where: System | Context, entity: str) -> ActorRef[M]:
+    def ref(self, where: System | Context, entity: str) -> ActorRef[M_contra]:
         """
         The ref of one entity: always valid, whether it is live or rests.
 

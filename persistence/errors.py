@@ -7,6 +7,11 @@ from attrs import define
 from ..errors import TrouperError
 
 
+def phrase(why: str) -> str:
+    """What another error said, as a part of a sentence."""
+    return why.rstrip(". ")
+
+
 @define(eq=False)
 class MissingExtra(TrouperError, ImportError):
     """
@@ -39,8 +44,8 @@ class NotStorable(TrouperError, TypeError):
 
     def __str__(self) -> str:
         return (
-            f"{self.type_name} cannot be stored: {self.why}. What is stored is a frozen attrs class, a frozen dataclass or a frozen "
-            "msgspec.Struct whose fields are plain data: numbers, texts, times, lists, dicts, and classes of the same kinds."
+            f"{self.type_name} cannot be stored: {phrase(self.why)}. What is stored is a frozen attrs class, a frozen dataclass or a "
+            "frozen msgspec.Struct whose fields are plain data: numbers, texts, times, lists, dicts, and classes of the same kinds."
         )
 
 
@@ -106,85 +111,8 @@ class CorruptRecord(TrouperError):
 
     def __str__(self) -> str:
         return (
-            f"{self.place} is broken: {self.why}. Nothing was changed. 'trouper journal check FILE' lists everything that is; "
+            f"{self.place} is broken: {phrase(self.why)}. Nothing was changed. 'trouper journal check FILE' lists everything that is; "
             "restore the file from a backup, or correct the record by hand."
-        )
-
-
-@define(eq=False)
-class JournalError(TrouperError):
-    """
-    The journal could not do what it was asked to.
-
-    Args:
-        journal: Which journal: its file.
-        why: What went wrong, in the words of whoever noticed.
-    """
-
-    journal: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"The journal {self.journal} failed: {self.why}. Of what was to be written together with this, nothing is acknowledged."
-
-
-class JournalFull(JournalError):
-    """The disk is full, or the file has reached its limit. Nothing of what was to be written is in the journal."""
-
-    def __str__(self) -> str:
-        return f"The journal {self.journal} has no room left: {self.why}. Nothing was written, nothing is lost. Make room on its disk."
-
-
-class JournalReadOnly(JournalError):
-    """The file, its folder or its disk cannot be written to. Nothing was written."""
-
-    def __str__(self) -> str:
-        return f"The journal {self.journal} cannot be written to: {self.why}. Let this user write to the file and to its folder."
-
-
-class JournalLocked(JournalError):
-    """Another process held the file for longer than the journal waits. Nothing was written."""
-
-    def __str__(self) -> str:
-        return (
-            f"The journal {self.journal} is held by another process: {self.why}. Nothing was written. End that process, or wait longer "
-            "for it: open_journal(..., busy_timeout=60.0)."
-        )
-
-
-class JournalCorrupt(JournalError):
-    """The file is no journal, or is damaged. Nothing was changed."""
-
-    def __str__(self) -> str:
-        return f"{self.journal} is no journal that can be read: {self.why}. Nothing was changed. Restore it from a backup."
-
-
-class JournalClosed(JournalError):
-    """The journal was closed, or nothing was opened. Nothing was written."""
-
-    def __str__(self) -> str:
-        return f"The journal {self.journal} is not open: {self.why}."
-
-
-@define(eq=False)
-class NewerSchema(TrouperError):
-    """
-    The file was made by a newer trouper. It was not touched.
-
-    Args:
-        journal: The file.
-        found: The version of its tables.
-        known: The latest version that this trouper knows.
-    """
-
-    journal: str
-    found: int
-    known: int
-
-    def __str__(self) -> str:
-        return (
-            f"The journal {self.journal} has tables of version {self.found}, and this trouper knows versions up to {self.known}. "
-            "It was not touched. Install the trouper that wrote it, or a newer one."
         )
 
 
@@ -264,7 +192,7 @@ class RecoveryFailed(TrouperError):
     why: str
 
     def __str__(self) -> str:
-        return f"{self.identity} cannot come back: event {self.sequence} could not be applied ({self.why}). It was not changed."
+        return f"{self.identity} cannot come back: event {self.sequence} could not be applied ({phrase(self.why)}). It was not changed."
 
 
 @define(eq=False)
@@ -325,7 +253,7 @@ class PoisonedFact(TrouperError):
 
     def __str__(self) -> str:
         return (
-            f"{self.projection} cannot fold fact {self.offset} into its read model: {self.why}. The model ends right before it. "
+            f"{self.projection} cannot fold fact {self.offset} into its read model: {phrase(self.why)}. The model ends right before it. "
             "Correct the method, and the projection goes on from there when it is started again."
         )
 
@@ -349,7 +277,7 @@ class DeliveryFailed(TrouperError):
 
     def __str__(self) -> str:
         return (
-            f"{self.courier} could not deliver fact {self.offset} in {self.attempts} attempts: {self.why}. "
+            f"{self.courier} could not deliver fact {self.offset} in {self.attempts} attempts: {phrase(self.why)}. "
             "Started again, it goes on with it. To try for ever: attempts_max = 0."
         )
 

@@ -17,7 +17,8 @@ from ..actors.generics import arguments_of
 from ..actors.vocabulary import Vocabulary, vocabulary_of
 from .applies import applied_events, restored_state
 from .codec import Codec
-from .errors import EffectWhileApplying, JournalError, NoIdentity, NoJournal, PersistMisused
+from .errors import EffectWhileApplying, NoIdentity, NoJournal, PersistMisused
+from .journal_errors import JournalError
 from .opening import JOURNAL
 from .recording import Recording, Repertoire
 

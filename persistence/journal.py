@@ -123,13 +123,14 @@ class Journal(Protocol):
         """The offset of the last fact that was ever written; 0 if there was none. Raises JournalError."""
         ...
 
-    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
         """
-        Deletes facts from the beginning of the log. Events stay. Returns how many were deleted.
+        Deletes facts from the beginning of the log, as many as any of the limits says. Events stay. Returns how many were deleted.
 
         Args:
             older_than: Those written more seconds ago than this.
             keep: All but so many of the latest.
+            keep_bytes: All but the latest that together have so many bytes of JSON.
 
         Raises:
             JournalError: It failed.

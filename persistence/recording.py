@@ -18,9 +18,10 @@ from ..actors.supervising import fail_from_outside
 from ..errors import TrouperError
 from .applies import Applied
 from .codec import Codec, Encoded
-from .errors import CorruptRecord, EventsOutOfOrder, JournalError, PersistMisused, RecoveryFailed, WriteConflict
+from .errors import CorruptRecord, EventsOutOfOrder, PersistMisused, RecoveryFailed, WriteConflict
 from .fact_log import log_of
 from .journal import Entry, Journal, StoredSnapshot
+from .journal_errors import JournalError
 
 READ_AT_ONCE: Final = 500
 """Events that a recovery reads before others run."""

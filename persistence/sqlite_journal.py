@@ -19,9 +19,10 @@ import trio
 from ..errors import TrouperError
 from .codec import Encoded
 from .database import Connect, Database, checksum, connect, journal_error
-from .errors import CorruptRecord, JournalError
+from .errors import CorruptRecord
 from .in_memory import SNAPSHOTS_KEPT
 from .journal import Entry, StoredEvent, StoredFact, StoredSnapshot
+from .journal_errors import JournalError
 from .sqlite_writer import SqliteWriter, Work, last_offset
 from .work_thread import Outcome, WorkThread
 
@@ -185,18 +186,24 @@ class SqliteJournal:
         """The offset of the last fact that was ever written; 0 if there was none. Raises JournalError."""
         return await self.query(last_offset)  # type: ignore[no-any-return]
 
-    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
         """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many. Raises JournalError."""
 
         def write(connection: sqlite3.Connection) -> int:
             # Up to the last one that is too old: so that what stays has no gap, however the clock was set meanwhile.
             old = "DELETE FROM facts WHERE fact_offset <= (SELECT max(fact_offset) FROM facts WHERE at < ?)"
             many = "DELETE FROM facts WHERE fact_offset <= ?"
+            large = (
+                "DELETE FROM facts WHERE fact_offset <= (SELECT max(fact_offset) FROM "
+                "(SELECT fact_offset, sum(length(payload)) OVER (ORDER BY fact_offset DESC) AS bytes FROM facts) WHERE bytes > ?)"
+            )
             deleted = 0
             if older_than is not None:
                 deleted += connection.execute(old, (time() - older_than,)).rowcount
             if keep is not None:
                 deleted += connection.execute(many, (last_offset(connection) - keep,)).rowcount
+            if keep_bytes is not None:
+                deleted += connection.execute(large, (keep_bytes,)).rowcount
             return deleted
 
         return await self.transact(write)  # type: ignore[no-any-return]

@@ -17,8 +17,9 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import TrouperError
 from .database import Database, checksum, journal_error
-from .errors import JournalError, WriteConflict
+from .errors import WriteConflict
 from .journal import Entry
+from .journal_errors import JournalError
 from .work_thread import Outcome
 
 Work: TypeAlias = Entry | Callable[[sqlite3.Connection], Any]

@@ -97,11 +97,14 @@ class WorkSource(Courier[WantWork, F_contra], Generic[F_contra]):
     _waiting: dict[_Job, None] = field(factory=dict[_Job, None], init=False)
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Refuses a class that overrides what hands out the jobs."""
+        """Refuses a class that overrides what hands out the jobs, or makes none of its facts."""
         super().__init_subclass__(**options)
         for name in _OWN:
             if inspect.getattr_static(cls, name) is not inspect.getattr_static(WorkSource, name):
                 raise TypeError(f"{cls.__name__} overrides {name}, by which it hands out jobs. Override job, or use another name.")
+        base: type[WorkSource[Any]] = WorkSource
+        if cls.__facts__ and cls.job is base.job:
+            raise TypeError(f"{cls.__name__} names its facts and has no job. Add: def job(self, fact, offset) -> Print.")
 
     def job(self, fact: Any, offset: int, /) -> Any:
         """
@@ -111,7 +114,7 @@ class WorkSource(Courier[WantWork, F_contra], Generic[F_contra]):
             fact: What was published.
             offset: Its number in the log; `delivery(offset)` is what a receiver knows it by.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no job(): def job(self, fact, offset) -> Print.")
+        raise NotImplementedError("a class that names its facts has a job of its own")
 
     def lane(self, fact: Any, /) -> Hashable:  # noqa: ARG002  # who overrides it looks at the fact
         """Jobs of one lane are done in order; by default each has its own. To be overridden, with a job's key for example."""

@@ -16,7 +16,7 @@ import trio
 
 from ..actors.pending import Pending
 from ..actors.waiting import wait
-from .errors import JournalClosed
+from .journal_errors import JournalClosed
 
 W = TypeVar("W")
 

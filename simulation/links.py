@@ -7,7 +7,7 @@ the friendliest network there is. Cuts are directed, from one node to another, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import field, frozen, validators
@@ -131,10 +131,6 @@ class Links:
         """It does again."""
         self._cuts.pop((source, target), None)
 
-    def mend_all(self) -> None:
-        """Every cut is healed."""
-        self._cuts.clear()
-
     def is_cut(self, source: str, target: str) -> bool:
         """Whether nothing gets from *source* to *target*."""
         return (source, target) in self._cuts
@@ -142,12 +138,3 @@ class Links:
     def cut_since(self, source: str, target: str) -> float | None:
         """Since when nothing gets through; None if it does."""
         return self._cuts.get((source, target))
-
-    def cut_between(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool = True) -> None:
-        """Cuts each of *some* off from each of the *others*."""
-        others = tuple(others)
-        for one in some:
-            for other in others:
-                self.cut(one, other)
-                if both_ways:
-                    self.cut(other, one)

@@ -37,8 +37,11 @@ def main(arguments: list[str]) -> int:
     accidents = a_bad_day()
     progress = ProgressBar(len(orders))
     if kept is not None:
-        from .durable_demo import sell_durably  # noqa: PLC0415  # only this needs the extra trouper[persistence]
-
+        try:
+            from .durable_demo import sell_durably  # noqa: PLC0415  # only this needs the extra trouper[persistence]
+        except ImportError as missing:
+            print(missing, file=sys.stderr)
+            return 2
         return sell_durably(kept, path, rows, accidents=accidents, progress=progress)
     began = time.perf_counter()
     try:

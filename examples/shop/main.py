@@ -19,4 +19,7 @@ from pathlib import Path
 if __name__ == "__main__":
     # The modules beside this file are a package: see examples/payments/main.py.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    runpy.run_module("shop.demo", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("shop.demo", run_name="__main__", alter_sys=True)
+    except ImportError as missing:
+        sys.exit(str(missing))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
-import importlib
 import json
 import math
 import pickle
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +17,9 @@ from attrs import define, field, frozen, validators
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trouper.persistence import Codec, CorruptRecord, MissingExtra, NewerVersion, NotStorable, UnknownType, stored
+from trouper.persistence import Codec, CorruptRecord, NewerVersion, NotStorable, UnknownType, stored
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @frozen
@@ -202,17 +204,20 @@ def test_a_class_that_can_change_or_would_lose_fields_is_refused() -> None:
             Codec([refused])
 
 
-def test_without_msgspec_the_room_is_imported_and_its_use_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runtime does not need the extra; who keeps events is told its name."""
-    original = builtins.__import__
-
-    def missing(name: str, *arguments: Any, **options: Any) -> Any:
-        if name == "msgspec":
-            raise ModuleNotFoundError(name)
-        return original(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    monkeypatch.setitem(sys.modules, "msgspec", None)
-    importlib.import_module("trouper.persistence")
-    with pytest.raises(MissingExtra, match=r"This needs msgspec, .*pip install 'trouper\[persistence\]'"):
-        Codec([Paid])
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import trouper.persistence",
+        "sys.argv = ['main.py', '--durable', 'never.db']; runpy.run_path('examples/payments/main.py', run_name='__main__')",
+        "sys.argv = ['main.py', 'never.db']; runpy.run_path('examples/shop/main.py', run_name='__main__')",
+    ],
+    ids=["import", "payments", "shop"],
+)
+def test_without_msgspec_one_line_says_what_to_install(program: str) -> None:
+    """Whoever needs the extra is told its name, and the runtime does not need it. Nothing is made."""
+    without = f"import runpy, sys; sys.modules['msgspec'] = None; import trouper; {program}"
+    ended = subprocess.run([sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "This needs msgspec, which is not installed. Install it with the extra: pip install 'trouper[persistence]'." in ended.stderr
+    assert program == "import trouper.persistence" or ended.stderr.count("\n") == 1
+    assert not (ROOT / "never.db").exists()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from itertools import pairwise
-from typing import ClassVar, Never
+from typing import ClassVar, Generic, Never, TypeVar
 
 import pytest
 import trio
@@ -25,6 +25,8 @@ from trouper.persistence import (
     applies,
     open_journal,
 )
+
+F_contra = TypeVar("F_contra", contravariant=True)
 
 
 @frozen
@@ -214,9 +216,22 @@ async def test_a_courier_that_may_give_up_fails_with_the_offset(autojump_clock: 
             assert [round(after - before, 3) for before, after in pairwise(log)] == [0.1, 0.2, 0.0]
 
 
-def test_a_courier_without_facts_or_with_an_on_start_is_refused() -> None:
-    """The second where the class is defined."""
+def test_a_courier_that_does_not_deliver_or_has_an_on_start_is_refused() -> None:
+    """Where the class is defined; one that is generic over its facts may leave it to its subclasses to deliver."""
     with pytest.raises(TypeError, match=r"Eager overrides on_start, by which it begins to deliver"):
 
         class Eager(Shipping):
             async def on_start(self) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Idle names its facts and has no deliver\. Add: async def deliver\(self, fact, offset\)"):
+
+        class Idle(Courier[Never, Sold]): ...
+
+    class Base(Courier[Never, F_contra], Generic[F_contra]): ...
+
+    class Complete(Base[Sold]):
+        async def deliver(self, fact: Sold, offset: int) -> None: ...
+
+    with pytest.raises(TypeError, match="Lacking names its facts and has no deliver"):
+
+        class Lacking(Base[Sold]): ...

@@ -162,8 +162,8 @@ class Unreliable:
     async def last_offset(self) -> int:
         return await self.journal.last_offset()
 
-    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None) -> int:
-        return await self.journal.forget_facts(older_than=older_than, keep=keep)
+    async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
+        return await self.journal.forget_facts(older_than=older_than, keep=keep, keep_bytes=keep_bytes)
 
 
 @asynccontextmanager

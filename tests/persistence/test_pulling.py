@@ -356,12 +356,16 @@ async def test_a_job_that_no_worker_can_do_fails_the_source_if_it_may_give_up(au
     assert sorted(shop.printed) == [1, 2, 3, 4, 5]
 
 
-def test_a_source_that_delivers_in_its_own_way_and_a_window_below_zero_are_refused() -> None:
+def test_a_source_that_delivers_in_its_own_way_or_has_no_job_and_a_window_below_zero_are_refused() -> None:
     """Where the class is defined, and where the wish is made."""
     with pytest.raises(TypeError, match=r"Own overrides deliver, by which it hands out jobs\. Override job"):
 
         class Own(Printing):
             async def deliver(self, fact: Ordered, offset: int) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Empty names its facts and has no job\. Add: def job\(self, fact, offset\)"):
+
+        class Empty(WorkSource[Ordered]): ...
 
     with pytest.raises(ValueError, match="window"):
         WantWork(None, -1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
