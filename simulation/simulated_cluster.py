@@ -201,7 +201,10 @@ class Simulation(FaultScopes):
             duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)
             conductor.wake_if_asleep()
-            await over.wait()
+            try:
+                await over.wait()
+            finally:
+                world.order.release_all()
             self.forget_all()
             for kind, one in self._at_the_end if self.violation is None else ():
                 self._judge(kind, one)

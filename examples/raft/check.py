@@ -1,9 +1,7 @@
 """
-Raft under seeded faults: 100 seeds as a script, or as many as you like.
+Raft must be safe after every step, all must have caught up with a leader in the end, and clients must have seen one key-value store.
 
     trouper simulate examples/raft/check.py:raft_cluster --seeds 10000 --jobs 2
-
-Raft must be safe after every step, all must have caught up with a leader in the end, and clients must have seen one key-value store.
 """
 
 import sys
@@ -13,7 +11,7 @@ from pathlib import Path
 from attrs import define, field
 
 from trouper import actor, supervisor
-from trouper.simulation import Client, Faults, KeyValue, Simulation, explore, simulation
+from trouper.simulation import Client, Conditions, Faults, KeyValue, Simulation, explore, simulation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package is found wherever this file is loaded from
 
@@ -59,7 +57,7 @@ async def workload(number: int, client: Client) -> None:
     """Reads and writes two keys, at some leisure. Every value is written once."""
     session = Session(client.name, {name: client.ref(name, "/user/raft/server") for name in NAMES})
     draw = client.random.random
-    for value in range(100 * number, 100 * number + 12):
+    for value in range(100 * number, 100 * number + 5):
         key = "x" if draw() < 0.7 else "y"
         expected = value - 1 - int(3 * draw())  # what it has written not long ago, perhaps
         kind, argument = (("get", key), ("put", (key, value)), ("cas", (key, expected, value)))[int(3 * draw())]
@@ -68,12 +66,13 @@ async def workload(number: int, client: Client) -> None:
 
 
 def raft_of(server: type[RaftServer], sim: Simulation) -> None:
-    """Three servers of a class, which may be one with a mistake. They send entry by entry, so that who is behind is so for a while."""
+    """Three servers of a class, perhaps with a mistake. Far apart, and with an entry a message, they are often of different minds."""
+    sim.network(Conditions(latency_min=0.005, latency_span=0.045, tail_factor=20.0))
     cluster = {name: sim.ref(name, "/user/raft/server") for name in NAMES}
     for name in NAMES:
         sim.node(name, supervisor("raft", [actor(server, name, cluster, sim.disk(name), 0.15, 1, name="server")]))
-    for number in (1, 2):
-        sim.client(partial(workload, number))
+    sim.client(partial(workload, 1))
+    sim.client(partial(workload, 2))
     judge = Judge(sim)
     sim.always(judge.raft_is_safe)
     sim.eventually(judge.everybody_follows_a_leader, within=5.0)
