@@ -4,7 +4,7 @@ that stand still are held back.
 
 Stock trio takes all runnable tasks as a batch and only reverses it or not, by a coin. With a private flag, made for Hypothesis, it sorts
 them by their age and hands them to a private generator's `shuffle`. That generator is replaced for the time of a run by an object that
-draws from the tape. `tests/simulation/test_trio_order.py` fails when one of the private names is gone.
+draws from the tape. `tests/simulation/test_determinism.py` fails when one of the private names is gone.
 """
 
 from __future__ import annotations
