@@ -334,7 +334,7 @@ class NodeRuntime(Runtime):
     def _tasks(self) -> list[trio.lowlevel.Task]:
         """Those of trio that work for it: with handlers that wait there, and in the background."""
         background: Any = self.nursery
-        return [cell.worker.task for cell in self.cells if cell.worker is not None] + background.running
+        return [*(cell.worker.task for cell in self.cells if cell.worker is not None), *background.running]
 
     def let_go(self) -> None:
         """The run is over: what the runtime held is closed now, in an order that does not depend on the garbage collector."""

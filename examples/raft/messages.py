@@ -1,6 +1,6 @@
 """Everything that is said: by servers to each other (figure 2 of the Raft paper) and by clients to servers."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
@@ -16,7 +16,7 @@ class Command(Request[Any]):
 
     client: str
     number: int
-    kind: Literal["get", "put", "cas"]
+    kind: str
     argument: Any
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import cycle
-from typing import Any, Literal
+from typing import Any
 
 import trio
 from attrs import Factory, define, field
@@ -24,7 +24,7 @@ class Session:
     _names: Iterator[str] = field(default=Factory(lambda self: cycle(self.servers), takes_self=True), init=False)
     _number: int = field(default=0, init=False)
 
-    async def do(self, kind: Literal["get", "put", "cas"], argument: Any) -> Any:
+    async def do(self, kind: str, argument: Any) -> Any:
         """Has a command carried out, and returns its result. Raises AskError: nobody knows whether it was, or will be."""
         self._number += 1
         command = Command(self.name, self._number, kind, argument)
