@@ -39,10 +39,10 @@ async def main(directory: str) -> None:
     """Stops one leader after the other, and starts the first one again."""
     logging.getLogger("trouper").addHandler(logging.NullHandler())  # of what is told to a server that is stopped
     cluster: dict[str, ActorRef[RaftMessage]] = {}
-    servers = {name: actor(RaftServer, name, cluster, FileDisk(f"{directory}/{name}"), 0.03, name=name) for name in ("a", "b", "c")}
+    servers = {name: actor(RaftServer, name, cluster, FileDisk(f"{directory}/{name}"), 0.1, name=name) for name in ("a", "b", "c")}
     async with open_system(supervisor("raft", list(servers.values()))) as system:
         cluster.update({name: system.ref(spec) for name, spec in servers.items()})
-        session = Session("ann", cluster, patience=0.1)
+        session = Session("ann", cluster, patience=1.0)
         await session.do("put", ("x", 1))
         first = str(session.leader)
         print("a leader is elected, and x is 1: a majority has it on its disk")
