@@ -33,10 +33,9 @@ class Session:
             try:
                 answer = await self.servers[self.leader].ask(command, timeout=self.patience)
             except AskError:  # it may have been heard, or not
-                self.leader = None
-                continue
+                answer = Elsewhere(None)
             if not isinstance(answer, Elsewhere):
                 return answer
             self.leader = answer.leader
-            await trio.sleep(0.0 if self.leader else self.patience / 2)  # until somebody is elected
+            await trio.sleep(self.patience / 4)  # there may be an election
         raise AskTimeout(self.name, command.kind, self.tries * self.patience)
