@@ -25,7 +25,7 @@ from .diagram_text import text_of
 from .exploring import JOBS_MAX, RunFailed, explore
 from .files import load, recording_of, save
 from .nearest import nearest_passing
-from .progress import Progress
+from .progress import Progress, ShrinkProgress
 from .report import Report
 from .run import Target, run_once
 from .scripts import script_of
@@ -226,14 +226,18 @@ def _replay(chosen: argparse.Namespace) -> int:
 
 def _shrink(chosen: argparse.Namespace) -> int:
     recording = load(chosen.file)
-    shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
+    shown = ShrinkProgress(chosen.runs)
+    try:
+        shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs, on_run=shown)
+    finally:
+        shown.close()
     output: Path = chosen.output or chosen.file.with_suffix(f".small{chosen.file.suffix}")
     smaller = recording_of(shrunk.after, recording.target)
     save(smaller, output)
     print(shrunk)
     print(f"  recorded: trouper replay {output}")
     if chosen.script is not None:
-        chosen.script.write_text(script_of(smaller), encoding="utf-8")
+        chosen.script.write_text(script_of(smaller, chosen.script), encoding="utf-8")
         print(f"  as a program: python {chosen.script}")
     return 1
 

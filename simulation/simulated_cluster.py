@@ -31,6 +31,7 @@ from .faults import Faults
 from .history import History
 from .in_flight import in_flight
 from .jury import Jury
+from .knobs import SKIPPED_CALLS, shortened, start
 from .leads_to import LeadsTo
 from .links import Conditions, Links
 from .models import Model
@@ -248,7 +249,8 @@ class Simulation(FaultScopes):
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
         """Calls *call* at a virtual time."""
-        self.world.at(seconds, call)
+        if not self.world.tape.knob(2, SKIPPED_CALLS):
+            self.world.at(seconds, call)
 
     def note(self, kind: EventKind, node: str, what: str, text: str) -> None:
         """Writes something into the trace."""
@@ -270,13 +272,9 @@ class Simulation(FaultScopes):
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
             self._jury.begin()
-            for node in (*self.nodes.values(), *self._clients.values()):
-                node.is_absent = bool(world.tape.choose(2, f"absent: {node.name}", lambda _: 0))  # a knob for the shrinker
-                node.start()
-                if node.is_absent and node.name in self._clients:
-                    self.client_ended()
+            duration = shortened(world.tape, self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS))
+            start(world, self.nodes.values(), self._clients.values(), duration, self.client_ended)
             driver.start()
-            duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)
             conductor.wake_if_asleep()
             try:
