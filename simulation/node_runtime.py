@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextvars import Context as Contextvars
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from ..actors.alarms import Alarms
 from ..actors.cell import GONE, Cell
 from ..actors.dispatcher import Dispatcher, Worker
@@ -161,6 +163,7 @@ class NodeRuntime(Runtime):
         self._cells_for: dict[type, tuple[int, list[Cell]]] = {}
         self._found: dict[str, Cell] = {}
         self._has_missed_alarms = False
+        self._held: list[trio.lowlevel.Task] = []
         self._turn_seconds = 0.0
         self._turn: Due | None = None
         self._set_at = world.now  # when the clock began to run as it does
@@ -272,14 +275,17 @@ class NodeRuntime(Runtime):
     # Faults
 
     def pause(self, schedule: Schedule) -> None:
-        """Nothing of it runs until `unpause`; what is due and what arrives waits."""
+        """Nothing of it runs until `unpause`; what is due and what arrives waits, and so do its handlers that trio wakes."""
         self.is_paused = True
         self._open_or_close(schedule)
+        self._held = self._tasks()
+        self.world.order.hold(self._held)
 
     def unpause(self, schedule: Schedule) -> None:
         """It goes on with all that has waited."""
         self.is_paused = False
         self._open_or_close(schedule)
+        self.world.order.release(self._held)
         if self._has_missed_alarms:
             self._has_missed_alarms = False
             self.alarms_due()
@@ -315,7 +321,7 @@ class NodeRuntime(Runtime):
         self._arrange_turn()
 
     def die(self, schedule: Schedule) -> None:
-        """It crashes: nothing of it runs any more, and what of it is suspended in tasks of trio is cancelled without effect."""
+        """It crashes: nothing of it runs any more. What of it is suspended in tasks of trio is cancelled when the run is over."""
         self.is_open = self.is_paused = False
         self.is_dead = True
         schedule.take_out(self)
@@ -325,6 +331,13 @@ class NodeRuntime(Runtime):
                 cell.worker.cut()
         if self.nursery is not None:
             self.nursery.cancel_scope.cancel()
+        if not self.world.is_over:
+            self.world.order.hold(self._tasks())
+
+    def _tasks(self) -> list[trio.lowlevel.Task]:
+        """Those of trio that work for it: with handlers that wait there, and in the background."""
+        background: Any = self.nursery
+        return [*(cell.worker.task for cell in self.cells if cell.worker is not None), *background.running]
 
     def let_go(self) -> None:
         """The run is over: what the runtime held is closed now, in an order that does not depend on the garbage collector."""

@@ -29,7 +29,7 @@ class NodeTasks:
 
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
-        self._scopes: dict[trio.CancelScope, None] = {}
+        self._scopes: dict[trio.CancelScope, trio.lowlevel.Task] = {}
         self.cancel_scope = self
 
     def start_soon(self, call: Callable[..., Any], *arguments: Any) -> None:
@@ -40,7 +40,7 @@ class NodeTasks:
 
     async def _run(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         scope = trio.CancelScope()
-        self._scopes[scope] = None
+        self._scopes[scope] = trio.lowlevel.current_task()
         try:
             with scope:
                 await call(*arguments)
@@ -51,6 +51,11 @@ class NodeTasks:
         """The node has crashed."""
         for scope in list(self._scopes):
             scope.cancel()
+
+    @property
+    def running(self) -> list[trio.lowlevel.Task]:
+        """Those that have begun and not ended."""
+        return list(self._scopes.values())
 
 
 class SimulatedNode:

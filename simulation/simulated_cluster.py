@@ -277,7 +277,10 @@ class Simulation(FaultScopes):
             driver.start()
             world.at(duration, self._calm)
             conductor.wake()
-            await over.wait()
+            try:
+                await over.wait()
+            finally:
+                world.order.release_all()
             self.forget_all()
             self._jury.end()
             self.digest = world.trace.digest  # what follows is no part of the run

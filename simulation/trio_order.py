@@ -1,5 +1,6 @@
 """
-trio under a simulation's control: which task runs first in a tick is a draw, and whether any task can run is known.
+trio under a simulation's control: which task runs first in a tick is a draw, whether any task can run is known, and tasks of nodes
+that stand still are held back.
 
 Stock trio takes all runnable tasks as a batch and only reverses it or not, by a coin. With a private flag, made for Hypothesis, it sorts
 them by their age and hands them to a private generator's `shuffle`. That generator is replaced for the time of a run by an object that
@@ -8,7 +9,7 @@ draws from the tape. `tests/simulation/test_determinism.py` fails when one of th
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,9 +32,12 @@ class TaskOrder:
         self._tape = tape
         self._batch: list[Any] = []
         self._runner: Any = None
+        self._held: dict[Any, list[Any]] = {}  # by the task that is held: those that would run, it or what it has started
 
     def shuffle(self, batch: list[Any]) -> None:
         """Called by trio with the tasks of one tick, the oldest first; it takes them from the end."""
+        if self._held:
+            self._take_held(batch)
         batch.reverse()
         for last in range(len(batch) - 1, 0, -1):
             chosen = last - self._tape.draw(last + 1, "task")
@@ -47,6 +51,36 @@ class TaskOrder:
     def attach(self) -> None:
         """From now on it speaks of the run of trio that this is called in."""
         self._runner = INTERNALS.GLOBAL_RUN_CONTEXT.runner
+
+    def hold(self, tasks: Iterable[Any]) -> None:
+        """From now on these tasks do not run, nor do those in their nurseries; what wakes them waits."""
+        for task in tasks:
+            self._held.setdefault(task, [])
+        self._take_held(self._batch)
+        self._take_held(self._runner.runq)
+
+    def release(self, tasks: Iterable[Any]) -> None:
+        """They go on with what woke them meanwhile."""
+        for task in tasks:
+            self._runner.runq.extend(self._held.pop(task, ()))
+
+    def release_all(self) -> None:
+        """The run is over."""
+        self.release(list(self._held))
+
+    def _take_held(self, queue: Any) -> None:
+        runnable = [task for task in queue if not self._is_held(task)]
+        queue.clear()
+        queue.extend(runnable)
+
+    def _is_held(self, woken: Any) -> bool:
+        task = woken
+        while task not in self._held:
+            if task.parent_nursery is None:
+                return False
+            task = task.parent_nursery.parent_task
+        self._held[task].append(woken)
+        return True
 
     @property
     def is_idle(self) -> bool:

@@ -87,4 +87,4 @@ def gossip(sim: Simulation) -> None:
 if __name__ == "__main__":
     tried = explore(gossip, 100)
     print(f"{tried.seeds} seeds, {tried.fired['partition']} partitions, {tried.fired['crash']} crashes")
-    print(f"{tried.violations} seeds in which somebody believed what was not said, or did not hear of everything in the end")
+    print(f"in {tried.seeds - tried.violations} nobody believed what was not said, and all knew everything 2 seconds after the faults")

@@ -1,6 +1,6 @@
-"""Everything that is said: by servers to each other (figure 2 of the Raft paper), by clients to servers, and as facts."""
+"""Everything that is said: by servers to each other (figure 2 of the Raft paper) and by clients to servers."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
@@ -8,43 +8,31 @@ from trouper import Request
 
 
 @frozen
-class Done:
-    """A reply: the command was carried out, with this result."""
+class Command(Request[Any]):
+    """
+    From a client's session: get a key, put (key, value), or cas (key, expected, value), which sets what is as expected.
+    The reply is its result, or `Elsewhere`. The same number again is the same command again, and is carried out once.
+    """
 
-    value: Any
+    client: str
+    number: int
+    kind: str
+    argument: Any
 
 
 @frozen
 class Elsewhere:
-    """The other reply: nothing is known of the command; ask the leader, if one is known."""
+    """A reply: nothing is known of the command; ask the leader, if one is known."""
 
     leader: str | None
 
 
 @frozen
-class Command(Request[Done | Elsewhere]):
-    """
-    From a client's session. The same number again is the same command again, and is carried out once.
-
-    Args:
-        client: Whose session.
-        number: Counts the commands of the session.
-        kind: put, get, or cas: set to *value* if it is *expected*.
-    """
-
-    client: str
-    number: int
-    kind: Literal["put", "get", "cas"]
-    key: str
-    value: int | None = None
-    expected: int | None = None
-
-
-@frozen
 class Entry:
-    """One entry of the log. Without a command it is the one with which a leader begins its term."""
+    """One entry of the log, and the term of the one before it. Without a command it is the first of a leader's term."""
 
     term: int
+    after: int
     command: Command | None
 
 
@@ -69,19 +57,19 @@ class Vote:
 
 @frozen
 class Append:
-    """From a leader: what follows its entry *index*, which is of the term *index_term*. Without entries it only says who leads."""
+    """From a leader: what follows the entry *previous*, which is of *previous_term*. Without entries it is a sign of life."""
 
     term: int
     leader: str
-    index: int
-    index_term: int
+    previous: int
+    previous_term: int
     entries: tuple[Entry, ...]
     committed: int
 
 
 @frozen
 class Appended:
-    """The answer. If it fits: the logs agree up to *index*. If not: the leader may try from there."""
+    """The answer. If it fits: the logs agree up to *index*. If not: they may agree there."""
 
     term: int
     follower: str
@@ -91,15 +79,7 @@ class Appended:
 
 @frozen
 class Tick:
-    """To a server, from its timer."""
-
-
-@frozen
-class LeaderElected:
-    """A fact."""
-
-    name: str
-    term: int
+    """To itself, from its timer."""
 
 
 RaftMessage: TypeAlias = Command | RequestVote | Vote | Append | Appended | Tick

@@ -1,49 +1,41 @@
 """A client's session: finds the leader, asks again where no answer came, and has each command carried out once."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from itertools import cycle
+from typing import Any
 
 import trio
-from attrs import define, field
+from attrs import Factory, define, field
 
-from trouper import ActorRef, AskError
+from trouper import ActorRef, AskError, AskTimeout
 
-from .messages import Command, Done, RaftMessage
+from .messages import Command, Elsewhere, RaftMessage
 
 
 @define(eq=False)
 class Session:
-    """
-    One client's commands, one after the other.
-
-    Args:
-        name: Unique among all sessions there ever are.
-        servers: By name.
-        patience: Seconds to wait for one answer.
-        tries: How often to ask.
-    """
+    """Commands of one client, one after the other. Its *name* is unique among all sessions there ever are."""
 
     name: str
     servers: Mapping[str, ActorRef[RaftMessage]]
-    patience: float = 0.3
+    patience: float = 0.3  # seconds to wait for one answer
     tries: int = 12
+    leader: str | None = field(default=None, init=False)
+    _names: Iterator[str] = field(default=Factory(lambda self: cycle(self.servers), takes_self=True), init=False)
     _number: int = field(default=0, init=False)
-    _asked: int = field(default=0, init=False)
 
-    async def do(self, kind: Literal["put", "get", "cas"], key: str, value: int | None = None, expected: int | None = None) -> Done | None:
-        """Has a command carried out; None: nobody knows whether it was, or will be."""
+    async def do(self, kind: str, argument: Any) -> Any:
+        """Has a command carried out, and returns its result. Raises AskError: nobody knows whether it was, or will be."""
         self._number += 1
-        command = Command(self.name, self._number, kind, key, value, expected)
-        names = list(self.servers)
+        command = Command(self.name, self._number, kind, argument)
         for _ in range(self.tries):
-            hint: Any = None
+            self.leader = self.leader or next(self._names)
             try:
-                answer = await self.servers[names[self._asked]].ask(command, timeout=self.patience)
-                if isinstance(answer, Done):
-                    return answer
-                hint = answer.leader
-                await trio.sleep(self.patience / 5)
-            except AskError:
-                pass  # it may have been heard, or not
-            self._asked = names.index(hint) if hint is not None else (self._asked + 1) % len(names)
-        return None
+                answer = await self.servers[self.leader].ask(command, timeout=self.patience)
+            except AskError:  # it may have been heard, or not
+                answer = Elsewhere(None)
+            if not isinstance(answer, Elsewhere):
+                return answer
+            self.leader = answer.leader
+            await trio.sleep(self.patience / 4)  # there may be an election
+        raise AskTimeout(self.name, command.kind, self.tries * self.patience)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 from attrs import define, field, frozen
 
 from trouper import Actor, ActorRef, AskFailed, AskStopped, AskTimeout, Request, Terminated, actor, handles
@@ -181,6 +182,66 @@ def test_a_paused_node_does_nothing_and_forgets_nothing() -> None:
         assert await box.ask(Get()) == [0, 1, 2]
 
     _run(workload)
+
+
+@define(eq=False)
+class Sleeper(Actor[Put]):
+    """Notes when it has slept for a second, in each of the ways of trio that a handler has; and what it did when it was cancelled."""
+
+    notes: list[tuple[str, float]]
+
+    @handles(Put)
+    async def put(self, put: Put) -> None:
+        self.context.start_soon(self._sleep, "in the background")
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._sleep, "in a nursery")
+                with trio.move_on_after(1.0):
+                    await trio.sleep_forever()
+                self._note("after a deadline")
+                await trio.sleep(put.value)
+        finally:
+            self._note("at the end")
+
+    async def _sleep(self, where: str) -> None:
+        await trio.sleep(1.0)
+        self._note(where)
+
+    def _note(self, what: str) -> None:
+        self.notes.append((what, self.context.now()))
+
+
+def _sleeping(fault: Callable[[Client], Any], seconds: float) -> list[tuple[str, float]]:
+    """What a Sleeper notes whose node has a fault from 0.5 s on for so many seconds, and when."""
+    notes: list[tuple[str, float]] = []
+
+    async def workload(client: Client) -> None:
+        sleeper = client.ref("a", "/user/sleeper")
+        sleeper.tell_nowait(Put(0.0))
+        await client.sleep(0.5)
+        with fault(client):
+            await client.sleep(seconds)
+        await client.sleep(2.0)
+        noted.extend(notes)  # what is noted later is no part of the run
+
+    noted: list[tuple[str, float]] = []
+    _run(workload, lambda sim: sim.nodes["a"].runs(actor(Sleeper, notes, name="sleeper")))
+    return noted
+
+
+def test_a_handler_that_waits_in_trio_stands_still_while_its_node_is_paused() -> None:
+    """Sleeps and deadlines that are over meanwhile are so when the node goes on, in nurseries and background tasks too."""
+    in_time = _sleeping(lambda client: client.simulation.paused("a"), 0.1)
+    assert len(in_time) == 4
+    assert all(1.0 < when < 1.1 for _, when in in_time)
+    late = _sleeping(lambda client: client.simulation.paused("a"), 3.0)
+    assert sorted(what for what, _ in late) == sorted(what for what, _ in in_time)
+    assert {when for _, when in late} == {3.5}
+
+
+def test_a_crash_runs_no_cleanup() -> None:
+    """What waits in trio on a node that crashes is never heard of again: no `finally` of it, as when a machine loses its power."""
+    assert _sleeping(lambda client: client.simulation.down("a"), 3.0) == []
 
 
 @pytest.mark.parametrize("both_ways", [True, False])
