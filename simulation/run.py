@@ -96,9 +96,12 @@ def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: 
     return run_on(target, StreamTape(streams), StrategyChoice("fifo"), keeps=keeps)
 
 
-def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False) -> Outcome:
-    """Runs *target* once on *tape*; see `run_once`."""
-    trace = Trace(keeps=keeps, keeps_states=keeps_states)
+def run_on(
+    target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool = False, keeps_states: bool = False, trace: Trace | None = None
+) -> Outcome:
+    """Runs *target* once on *tape*, and into *trace* if that is given; see `run_once`."""
+    if trace is None:
+        trace = Trace(keeps=keeps, keeps_states=keeps_states)
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world
     violation: Violation | None = None
