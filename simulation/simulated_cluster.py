@@ -18,6 +18,7 @@ from ..registry import Address
 from ..supervision import describe_cause
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .coverage import Coverage, coverage_of
 from .describing import describe
 from .disk import Disk
 from .errors import NotSimulated
@@ -158,6 +159,16 @@ class Simulation(FaultScopes):
     def message_types(self) -> dict[str, int]:
         """What was sent between nodes, and how often."""
         return self._cluster.message_types
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which messages the nodes' actors have handlers for, and which of them came."""
+        return coverage_of([cell for node in self.nodes.values() for cell in node.cells], self.world.handled)
+
+    @property
+    def possible_faults(self) -> tuple[str, ...]:
+        """The kinds of faults that this run might have had, as a mix names them."""
+        return self._faults.kinds
 
     @property
     def now(self) -> float:
