@@ -107,6 +107,12 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--seeds", type=_positive, default=20, help="how many (20)")
     check.add_argument("--first-seed", type=int, default=0, help="the first (0)")
     check.add_argument("--strategy", type=_strategy, default="portfolio", help="as for simulate")
+    check.add_argument("--jobs", type=_positive, default=2, help="how many processes run at a time (2)")
+    check.add_argument(
+        "--python", action="append", default=[], metavar="PATH", help="also under this interpreter, which has trouper installed; repeatable"
+    )
+    check.add_argument("--json", type=Path, metavar="FILE", help="write what was found there")
+    check.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def _add_diagram(commands: Any) -> None:
@@ -244,9 +250,30 @@ def _shrink(chosen: argparse.Namespace) -> int:
 
 def _check(chosen: argparse.Namespace) -> int:
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
-    divergence = check_determinism(chosen.target, seeds, strategy=chosen.strategy)
-    print(divergence or f"{chosen.target}: {chosen.seeds} seeds gave the same traces in two processes each")
+    divergence = check_determinism(
+        chosen.target,
+        seeds,
+        strategy=chosen.strategy,
+        jobs=chosen.jobs,
+        pythons=chosen.python,
+        on_progress=None if chosen.quiet else _check_progress,
+    )
+    processes = 2 + len(chosen.python)
+    print(
+        f"{chosen.target}: {divergence}"
+        if divergence is not None
+        else f"{chosen.target}: {chosen.seeds} seeds gave the same traces in {processes} processes each"
+    )
+    if chosen.json is not None:
+        found = None if divergence is None else divergence.as_json()
+        report = {"target": chosen.target, "seeds": chosen.seeds, "processes": processes, "divergence": found}
+        chosen.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return int(divergence is not None)
+
+
+def _check_progress(done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        print(f"\r{done}/{total} runs", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 
 def _diagram(chosen: argparse.Namespace) -> int:

@@ -75,7 +75,7 @@ class Escapes:
             elif isinstance(value, FunctionType):
                 if value.__module__ == module:
                     self._look_at_function(value)
-            elif isinstance(value, type) and value.__module__ == module and id(value) not in self._seen:
+            elif isinstance(value, type) and getattr(value, "__module__", None) == module and id(value) not in self._seen:
                 self._seen.add(id(value))
                 self._look_at_class(value, module)
 
@@ -91,7 +91,7 @@ class Escapes:
                 self._references.append(_Reference(put, held, staticmethod(self._watched[value])))
             elif type(value) is FunctionType:
                 self._look_at_function(value)
-            elif isinstance(value, type) and value.__module__ == module and id(value) not in self._seen:
+            elif isinstance(value, type) and getattr(value, "__module__", None) == module and id(value) not in self._seen:
                 self._seen.add(id(value))
                 self._look_at_class(value, module)
 

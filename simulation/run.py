@@ -105,10 +105,18 @@ def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: 
 
 
 def run_on(
-    target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False, events_max: float = math.inf
+    target: Target,
+    tape: Tape,
+    strategy: StrategyChoice,
+    *,
+    keeps: bool = False,
+    keeps_states: bool = False,
+    events_max: float = math.inf,
+    trace: Trace | None = None,
 ) -> Outcome:
-    """Runs *target* once on *tape*, and no longer than until it has more than *events_max* events; see `run_once`."""
-    trace = Trace(keeps=keeps, keeps_states=keeps_states)
+    """Runs *target* once on *tape*, into *trace* if that is given, and until it has more than *events_max* events; see `run_once`."""
+    if trace is None:
+        trace = Trace(keeps=keeps, keeps_states=keeps_states)
     tape.place = trace.last
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world

@@ -14,6 +14,9 @@ from attrs import frozen
 RUNTIME: Final = frozenset(("trouper", "trio", "outcome", "attr", "attrs"))
 """Modules whose lines are never the answer."""
 
+FRAMES_MAX: Final = 1000
+"""How deep a stack is looked at."""
+
 LIBRARIES: Final = tuple(f"{folder}/" for folder in {*site.getsitepackages(), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
 
@@ -41,10 +44,11 @@ def is_end_of_simulated(frame: FrameType) -> bool:
     return frame.f_code.co_name == "unrolled_run" and frame.f_globals.get("__name__") == "trio._core._run"
 
 
-def site_of(frame: FrameType | None) -> Site:
-    """The innermost line of the user's, from *frame* outwards; of a library if the user has none there."""
+def site_of(frame: FrameType | None, frames: int = FRAMES_MAX) -> Site:
+    """The innermost line of the user's in so many *frames* from *frame* outwards; of a library if the user has none there."""
     library: Site | None = None
-    while frame is not None and not is_end_of_simulated(frame):
+    while frame is not None and frames and not is_end_of_simulated(frame):
+        frames -= 1
         top = frame.f_globals.get("__name__", "").partition(".")[0]
         file = frame.f_code.co_filename
         if top not in RUNTIME and top not in sys.stdlib_module_names and not file.startswith("<"):

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field, frozen
 
 from trouper import Actor, ActorRef, actor, handles
 from trouper.simulation import Simulation
+
+HELD: dict[str, Callable[[], Any]] = {"clock": time.time, "random": random.random, "urandom": lambda: BYTES["urandom"](4)}
+"""References that nobody finds before a run."""
+
+BYTES: dict[str, Callable[[int], bytes]] = {"urandom": os.urandom}
+COUNT = itertools.count()
+SEEN: list[int] = []
 
 
 @frozen
@@ -50,6 +64,17 @@ class Sender(Actor[Send]):
             words = [word for word in words if hash(word) % 2]
         elif self.how == "id":
             words = [f"{id(self) // 16 % 97}"]
+        elif self.how == "earlier runs":
+            words = [f"{next(COUNT)}"]
+        elif self.how == "thread":
+            words = [f"{SEEN[-1]}"]
+        elif self.how == "collector":
+            words = [f"{gc.collect()}"]
+        elif self.how == "draws":
+            for _ in sorted({"b", "a", f"{hash('a') % 2}", f"{hash('b') % 5}"}):
+                self.context.random.random()
+        elif self.how in HELD:
+            words = [f"{HELD[self.how]()}"]
         for word in words:
             self.sink.tell_nowait(Word(word))
 
@@ -58,6 +83,44 @@ def _planted(sim: Simulation, how: str) -> None:
     sim.node("a", actor(Sink, name="sink"))
     sim.node("b", actor(Sender, sim.ref("a", "/user/sink"), how, name="sender"))
     sim.duration = 1.0
+
+
+def clock_that_is_held(sim: Simulation) -> None:
+    """Sends what a clock says that was bound before the run."""
+    _planted(sim, "clock")
+
+
+def random_that_is_held(sim: Simulation) -> None:
+    """Sends what the global generator says, bound before the run."""
+    _planted(sim, "random")
+
+
+def bytes_that_are_held(sim: Simulation) -> None:
+    """Sends what the machine's randomness says, bound before the run."""
+    _planted(sim, "urandom")
+
+
+def count_of_runs(sim: Simulation) -> None:
+    """Sends what outlives a run."""
+    _planted(sim, "earlier runs")
+
+
+def thread_beside(sim: Simulation) -> None:
+    """Sends what a thread has done that nobody simulated started."""
+    thread = threading.Thread(target=lambda: SEEN.append(time.perf_counter_ns()))
+    thread.start()
+    thread.join()
+    _planted(sim, "thread")
+
+
+def collected(sim: Simulation) -> None:
+    """Sends how many objects the collector found."""
+    _planted(sim, "collector")
+
+
+def draws_by_hash(sim: Simulation) -> None:
+    """Draws as often as hashes of texts say, and sends the same in any case."""
+    _planted(sim, "draws")
 
 
 def order_of_a_set(sim: Simulation) -> None:
