@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..actors.cell import IDLE, Cell
 from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
-from ..actors.policy import Policy, ReadyQueue
+from ..actors.policy import Policy
 from ..mailbox import Envelope
 from .describing import snapshot
 
@@ -59,6 +59,11 @@ class Schedule:
             self._world.wake()
         else:
             node.withhold(cell)
+
+    def admit(self, cell: Cell) -> None:
+        """A cell of a slow node may run now."""
+        self._ready.append(cell)
+        self._world.wake()
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -121,7 +126,7 @@ class SimulationPolicy(Policy):
         self._count = 0
         self.clock: Callable[[], float] = self._counted
 
-    def new_ready_queue(self) -> ReadyQueue:
+    def new_ready_queue(self) -> Schedule:
         """The one schedule of all nodes."""
         return self._schedule
 
