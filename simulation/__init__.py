@@ -14,6 +14,7 @@ How it is built:
 """
 
 from .client import Client as Client
+from .coverage import Coverage as Coverage
 from .determinism import CheckFailed as CheckFailed
 from .determinism import Divergence as Divergence
 from .determinism import check_determinism as check_determinism
@@ -24,7 +25,7 @@ from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure
 from .errors import SimulationStuck as SimulationStuck
-from .exploring import Report as Report
+from .exploring import RunFailed as RunFailed
 from .exploring import explore as explore
 from .faults import Faults as Faults
 from .files import NoRecording as NoRecording
@@ -45,6 +46,7 @@ from .models import Set as Set
 from .models import WholeModel as WholeModel
 from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
+from .report import Report as Report
 from .run import Outcome as Outcome
 from .run import run_once as run_once
 from .scope import Scope as Scope
@@ -61,3 +63,4 @@ from .tape import Departure as Departure
 from .tape import Draw as Draw
 from .tape import Tape as Tape
 from .trace import Event as Event
+from .workers import WorkerDied as WorkerDied
