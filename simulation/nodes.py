@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import Context as Contextvars
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import trio
@@ -158,7 +157,7 @@ class SimulatedNode:
         if self._within is not None:
             surrounding = self._within()
             surrounding.__enter__()
-            self._leave = partial(contextvars.run, surrounding.__exit__, None, None, None)
+            self._leave = lambda: contextvars.run(surrounding.__exit__, None, None, None)
         runtime = NodeRuntime(
             self.name,
             self.life,

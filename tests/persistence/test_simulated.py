@@ -87,7 +87,10 @@ def _place_apart(*, first: bool) -> Callable[..., Any]:
             for followed in facts:
                 folding.owner.fold(followed.fact, connection)
 
-        works = [lambda connection: place(connection, after), fold]
+        def keep_place(connection: Any) -> None:
+            place(connection, after)
+
+        works = [keep_place, fold]
         for work in works if first else reversed(works):
             await folding.work.do(work)
 

@@ -75,7 +75,7 @@ class Gate(Actor[Put | Get]):
     """Passes on what comes from one client on another node."""
 
     cells: Entities[Put | Get]
-    refused: list[str] = field(factory=list, init=False)
+    refused: list[str] = field(factory=list[str], init=False)
 
     @handles(Put)
     async def put(self, command: Put) -> None:
@@ -109,7 +109,7 @@ def _store(sim: Simulation, cell: type[Any]) -> None:
     disk = sim.disk("store")
     cells: Entities[Put | Get] = entities("cells", cell, idle_seconds=0.05, live_max=1)
     gates = [actor(Gate, cells, name=f"gate-{number}") for number in range(1, CLIENTS + 1)]
-    tree = supervisor("tree", [cells.spec, *gates])
+    tree = supervisor("tree", [cells.spec, *gates], max_restarts=1000)  # a pause makes asks time out
     sim.node("store", tree, within=lambda: use_journal(DiskJournal(disk)))
     for _ in range(CLIENTS):
         sim.client(_workload)

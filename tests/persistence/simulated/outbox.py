@@ -52,7 +52,7 @@ class Shipped:
 class Bank(EventSourced[Pay, Paid]):
     """Takes payments; a reference counts once."""
 
-    paid: list[int] = field(factory=list, init=False)
+    paid: list[int] = field(factory=list[int], init=False)
 
     @handles(Pay)
     async def pay(self, pay: Pay) -> bool:
@@ -104,7 +104,7 @@ class CarelessOutbox(Outbox):
 class Depot(EventSourced[Ship, Shipped | Delivery]):
     """Ships."""
 
-    shipped: list[int] = field(factory=list, init=False)
+    shipped: list[int] = field(factory=list[int], init=False)
     seen: Seen = field(factory=Seen, init=False)
 
     @handles(Ship)
