@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from trouper import Actor, ActorRef, AskStopped, Request, actor, handles, supervisor
 from trouper.persistence import DiskJournal, Entities, EventSourced, applies, entities, use_journal
@@ -75,7 +75,7 @@ class Gate(Actor[Put | Get]):
     """Passes on what comes from one client on another node."""
 
     cells: Entities[Put | Get]
-    refused: list[str] = field(factory=list[str], init=False)
+    refused: list[str]
 
     @handles(Put)
     async def put(self, command: Put) -> None:
@@ -108,13 +108,14 @@ async def _workload(client: Client) -> None:
 def _store(sim: Simulation, cell: type[Any]) -> None:
     disk = sim.disk("store")
     cells: Entities[Put | Get] = entities("cells", cell, idle_seconds=0.05, live_max=1)
-    gates = [actor(Gate, cells, name=f"gate-{number}") for number in range(1, CLIENTS + 1)]
+    refused: list[str] = []
+    gates = [actor(Gate, cells, refused, name=f"gate-{number}") for number in range(1, CLIENTS + 1)]
     tree = supervisor("tree", [cells.spec, *gates], max_restarts=1000)  # a pause makes asks time out
-    sim.node("store", tree, within=lambda: use_journal(DiskJournal(disk)))
+    sim.node("store", tree, within=lambda: use_journal(DiskJournal(disk, sync_seconds=0.02)))
     for _ in range(CLIENTS):
         sim.client(_workload)
     sim.faults(Faults.swarm(duplication=False))
-    sim.always(lambda: not any(gate.refused for gate in sim.actors(Gate)))
+    sim.always(lambda: not refused)
     sim.linearizable(KeyValue)
 
 
