@@ -27,6 +27,7 @@ from .errors import RemoteFailure as RemoteFailure
 from .errors import SimulationStuck as SimulationStuck
 from .exploring import RunFailed as RunFailed
 from .exploring import explore as explore
+from .failing import SimulationFailed as SimulationFailed
 from .faults import Faults as Faults
 from .files import NoRecording as NoRecording
 from .files import Recording as Recording
@@ -34,6 +35,7 @@ from .history import UNKNOWN as UNKNOWN
 from .history import History as History
 from .history import Operation as Operation
 from .linearizability import NotLinearizable as NotLinearizable
+from .linearizability import Undecided as Undecided
 from .linearizability import judge as judge
 from .links import Conditions as Conditions
 from .models import Counter as Counter
@@ -54,7 +56,6 @@ from .shrinking import NothingToShrink as NothingToShrink
 from .shrinking import Shrunk as Shrunk
 from .shrinking import shrink as shrink
 from .simulated_cluster import Simulation as Simulation
-from .simulating import SimulationFailed as SimulationFailed
 from .simulating import simulate as simulate
 from .simulating import simulation as simulation
 from .strategies import StrategyChoice as StrategyChoice

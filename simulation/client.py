@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 from ..actors import Actor, ActorRef, AskError, handles
 from .describing import snapshot
 from .history import UNKNOWN
+from .knobs import SKIPPED
 
 if TYPE_CHECKING:
     from random import Random
@@ -73,7 +74,7 @@ class Client:
             result: The model's result of that reply; None: the reply itself. `UNKNOWN` if the reply says that nobody knows.
         """
         simulation = self._simulation
-        if simulation.world.tape.choose(2, f"skips: {self.name}", _does_it):
+        if simulation.world.tape.knob(2, f"{SKIPPED}{self.name}"):
             if isinstance(answer, Coroutine):
                 answer.close()
             return None
@@ -89,11 +90,6 @@ class Client:
         simulation.note("client", self.name, f"{kind}: done", snapshot(answered))
         simulation.history.end(operation, answered)
         return reply
-
-
-def _does_it(_choices: int) -> int:
-    """No run draws that a client skips an operation: it is a knob for the shrinker, who asks which operations are needed."""
-    return 0
 
 
 Workload: TypeAlias = Callable[[Client], Awaitable[object]]

@@ -25,7 +25,7 @@ from .diagram_text import text_of
 from .exploring import JOBS_MAX, RunFailed, explore
 from .files import load, recording_of, save
 from .nearest import nearest_passing
-from .progress import Progress
+from .progress import Progress, ShrinkProgress
 from .report import Report
 from .run import Target, run_once
 from .scripts import script_of
@@ -78,7 +78,7 @@ def _add_simulate(commands: Any) -> None:
     simulate.add_argument("--seeds", type=_positive, default=1000, help="how many runs (1000)")
     simulate.add_argument("--first-seed", type=int, default=0, help="the seed of the first run (0)")
     simulate.add_argument("--jobs", type=_jobs, default=1, help=f"processes, at most {JOBS_MAX} (1)")
-    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help="portfolio, random, fifo, pct:DEPTH or delay:MOMENTS")
+    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help="portfolio, random, fifo, pct:N, pctcp:N or delay:N")
     simulate.add_argument("--stop", action="store_true", help="end with the first violation")
     simulate.add_argument("--json", type=_output, metavar="FILE", help="write the report there as JSON; -: to the standard output")
     simulate.add_argument(
@@ -226,14 +226,18 @@ def _replay(chosen: argparse.Namespace) -> int:
 
 def _shrink(chosen: argparse.Namespace) -> int:
     recording = load(chosen.file)
-    shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs)
+    shown = ShrinkProgress(chosen.runs)
+    try:
+        shrunk = shrink(_target(recording.target), recording.draws, runs_max=chosen.runs, on_run=shown)
+    finally:
+        shown.close()
     output: Path = chosen.output or chosen.file.with_suffix(f".small{chosen.file.suffix}")
     smaller = recording_of(shrunk.after, recording.target)
     save(smaller, output)
     print(shrunk)
     print(f"  recorded: trouper replay {output}")
     if chosen.script is not None:
-        chosen.script.write_text(script_of(smaller), encoding="utf-8")
+        chosen.script.write_text(script_of(smaller, chosen.script), encoding="utf-8")
         print(f"  as a program: python {chosen.script}")
     return 1
 

@@ -49,12 +49,17 @@ def recording_of(outcome: Outcome, target: str) -> Recording:
 
 
 def save(recording: Recording, path: Path) -> None:
-    """Writes it to a file. Labels are written once, draws as numbers: a tape has thousands."""
+    """Writes it to a file."""
+    path.write_text(text_of_recording(recording), encoding="utf-8")
+
+
+def text_of_recording(recording: Recording) -> str:
+    """What is in such a file. Labels are written once, draws as numbers: a tape has thousands."""
     labels = list(dict.fromkeys(draw.label for draw in recording.draws))
     places = {label: place for place, label in enumerate(labels)}
     plain = asdict(recording, recurse=False)
     plain |= {"version": VERSION, "labels": labels, "draws": [[places[one.label], one.n, one.value] for one in recording.draws]}
-    path.write_text(json.dumps(plain) + "\n", encoding="utf-8")
+    return json.dumps(plain) + "\n"
 
 
 def load(path: Path) -> Recording:

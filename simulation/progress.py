@@ -6,6 +6,7 @@ The line holds what fits: on a narrow terminal the bar goes first, then what is 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -69,6 +70,36 @@ class Progress:
         self.close()
         self._stream.write(f"{line}\n")
         self._stream.flush()
+
+
+class ShrinkProgress:
+    """
+    Tells how far a shrinking is, on a terminal.
+
+    Args:
+        runs_max: How many runs it may take.
+        stream: Where it is told; the error stream by default.
+    """
+
+    def __init__(self, runs_max: int, stream: TextIO | None = None) -> None:
+        self._runs_max = runs_max
+        self._stream = sys.stderr if stream is None else stream
+        self._is_terminal = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._told = -math.inf
+
+    def __call__(self, runs: int, smallest: Outcome) -> None:
+        """One more run is over."""
+        now = time.monotonic()
+        if self._is_terminal and now - self._told >= SECONDS_BETWEEN_LOOKS:
+            self._told = now
+            self._stream.write(f"\r\x1b[K{runs} of at most {self._runs_max} runs, {smallest.count} events are left")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """It is over: the line goes away."""
+        if self._is_terminal:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
 
 
 def line_of(report: Report, seeds: int, seconds: float, width: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
@@ -47,6 +48,7 @@ class Outcome:
         draws: Its tape, which replays it.
         departure: Where a replay left its record.
         events: Its trace, if it was kept.
+        undecided: What was not found out of its history, since the search for an explanation was given up; empty: nothing.
     """
 
     seed: int
@@ -65,6 +67,7 @@ class Outcome:
     draws: list[Draw]
     departure: Departure | None
     events: list[Event]
+    undecided: str = ""
 
 
 def run_once(
@@ -101,12 +104,17 @@ def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: 
     return run_on(target, StreamTape(streams), StrategyChoice("fifo"), keeps=keeps)
 
 
-def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False) -> Outcome:
-    """Runs *target* once on *tape*; see `run_once`."""
+def run_on(
+    target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False, events_max: float = math.inf
+) -> Outcome:
+    """Runs *target* once on *tape*, and no longer than until it has more than *events_max* events; see `run_once`."""
     trace = Trace(keeps=keeps, keeps_states=keeps_states)
+    tape.place = trace.last
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world
     violation: Violation | None = None
+    if events_max != math.inf:
+        world.checks.append(lambda: world.end() if trace.length > events_max else None)
     with ordered_by(world.order), _without_collector(), guarded(world, simulation.refused):
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
@@ -138,6 +146,7 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
         tape.draws if keeps or keeps_states or violation is not None else [],
         tape.departure,
         trace.events,
+        simulation.undecided,
     )
 
 

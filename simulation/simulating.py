@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from inspect import signature
-from pathlib import Path
 from typing import TypeVar
 
-from attrs import define
-
-from ..errors import TrouperError
-from .diagram import diagram_of
-from .diagram_page import page_of
 from .exploring import explore
-from .files import recording_of, save
-from .run import Target, run_once
+from .failing import SHRINK_RUNS, failure_of
+from .run import Target
 
 F = TypeVar("F", bound=Target)
-
-
-@define(eq=False)
-class SimulationFailed(TrouperError, AssertionError):
-    """A simulated cluster broke what it promises under some seed."""
-
-    target: str
-    seed: int
-    violation: str
-    seeds: int
-    violations: int
-    file: str
-    diagram: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.target}, seed {self.seed}: {self.violation}\n"
-            f"{self.violations} of {self.seeds} seeds broke something. Run this one again with 'trouper replay {self.file}'.\n"
-            f"What happened is drawn in {self.diagram}"
-        )
 
 
 def simulation(target: F) -> F:
@@ -52,38 +25,34 @@ def simulation(target: F) -> F:
     return target
 
 
-def simulate(*, seeds: int = 500, strategy: str = "portfolio", jobs: int = 1) -> Callable[[Target], Callable[[], None]]:
+def simulate(
+    *, seeds: int = 500, strategy: str = "portfolio", jobs: int = 1, shrink_runs: int = SHRINK_RUNS
+) -> Callable[[Target], Callable[[], None]]:
     """
     Makes the description of a cluster a test, which runs it under so many seeds: ``@simulate(seeds=500)``.
 
-    The test fails with `SimulationFailed` at the first seed that breaks something, and leaves a file for ``trouper replay`` and the
-    diagram of the run.
+    The test fails with `SimulationFailed` at the first seed that breaks something. The run is shrunk, and left as a record for
+    ``trouper replay``, as a program and as a diagram, in the folder ``.simulations`` or the one that TROUPER_SIMULATIONS names.
+
+    Guarantees:
+        * No file is overwritten by another one: what was changed by hand stays.
 
     Args:
         seeds: How many.
         strategy: As for `run_once`.
         jobs: Processes.
+        shrink_runs: How many runs it may take to shrink what was found.
     """
 
     def as_test(target: Target) -> Callable[[], None]:
         described = simulation(target)
-        name = getattr(described, "__name__", "simulation")
-        code = getattr(described, "__code__", None)
 
         def test() -> None:
             report = explore(described, seeds, strategy=strategy, jobs=jobs, stops_at_first=True)
-            first = report.first
-            if first is None:
-                return
-            with tempfile.NamedTemporaryFile("w", prefix=f"{name}-{first.seed}-", suffix=".json", delete=False) as file:
-                path = Path(file.name)
-            save(recording_of(first, f"{code.co_filename if code is not None else described.__module__}:{name}"), path)
-            drawn = run_once(described, first.seed, strategy=first.strategy, record=first.draws, keeps_states=True)
-            page = path.with_suffix(".html")
-            page.write_text(page_of(diagram_of(drawn, name)), encoding="utf-8")
-            raise SimulationFailed(name, first.seed, str(first.violation), report.seeds, report.violations, str(path), str(page))
+            if report.first is not None:
+                raise failure_of(described, report, shrink_runs)
 
-        test.__name__ = name
+        test.__name__ = getattr(described, "__name__", "simulation")
         test.__doc__ = described.__doc__
         test.__module__ = described.__module__
         test.simulation = described  # type: ignore[attr-defined]  # for those who want the description itself, such as trouper replay

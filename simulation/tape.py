@@ -42,17 +42,21 @@ class Departure:
         recorded: The draw of the record.
         label: What the run wanted to draw instead.
         n: Out of how many.
+        place: The last that had happened in the run: when, on which node, in which actor.
     """
 
     index: int
     recorded: Draw
     label: str
     n: int
+    place: str
 
     def __str__(self) -> str:
+        after = f" after {self.place!r}" if self.place else ""
         return (
             f"draw {self.index} of the record is {self.recorded.value} of {self.recorded.n} for {self.recorded.label!r}, but the run drew "
-            f"one of {self.n} for {self.label!r}: the code has changed since it was recorded. From there on the run followed its seed."
+            f"one of {self.n} for {self.label!r}{after}: the code has changed since it was recorded. From there on the run followed its "
+            "seed."
         )
 
 
@@ -74,6 +78,7 @@ class Tape:
     def __init__(self, seed: int, record: Sequence[Draw] = (), *, after: AfterTheRecord = "seed") -> None:
         self.seed: int = seed
         self.departure: Departure | None = None
+        self.place: Callable[[], str] = str  # tells what has happened last; a run sets it
         self._random: Callable[[], float] = Random(seed).random
         self._after = after
         self._record = record
@@ -124,12 +129,24 @@ class Tape:
         """A number of 0.0 to below 1.0."""
         return self.draw(FRACTIONS, label) / FRACTIONS
 
+    def knob(self, n: int, label: str) -> int:
+        """
+        One of 0 to n - 1 that only a shrinker turns: 0 in every other run, where it is no draw.
+
+        It is on the record iff it was turned somewhere in the run, so that a record without it stays one when knobs are added.
+        """
+        if self._left:
+            recorded = self._record[len(self._record) - self._left]
+            if recorded.label == label and recorded.value < n:
+                return self._replay(n, label, None)
+        return 0
+
     def _replay(self, n: int, label: str, propose: Callable[[int], int] | None) -> int:
         index = len(self._record) - self._left
         recorded = self._record[index]
         if recorded.label != label or recorded.value >= n:
             self._left = 0
-            self.departure = Departure(index, recorded, label, n)
+            self.departure = Departure(index, recorded, label, n, self.place())
             return self.draw(n, label) if propose is None else self.choose(n, label, propose)
         self._left -= 1
         self._labels.append(label)
@@ -143,24 +160,37 @@ class StreamTape(Tape):
     A tape whose choices come from one stream a label, so that a change of one kind of choices leaves the others in place.
 
     Args:
-        streams: The values of each label in order. What is missing is 0, and what is too large the largest there is.
+        streams: The values of each label in order. What is too large is the largest there is.
+        seed: Where the values of labels without a stream come from. None: they are 0, as is what is missing from a stream.
     """
 
-    def __init__(self, streams: Mapping[str, Sequence[int]]) -> None:
-        super().__init__(0)
+    def __init__(self, streams: Mapping[str, Sequence[int]], seed: int | None = None) -> None:
+        super().__init__(seed or 0)
+        self.knobs: dict[str, int] = {}
         self._streams = {label: iter(values) for label, values in streams.items()}
+        self._is_benign = seed is None
 
     def draw(self, n: int, label: str) -> int:
         """The next of its label."""
-        if n <= 1:
-            return 0
+        return 0 if n <= 1 else self._next(n, label, lambda n: int(self._random() * n))
+
+    def choose(self, n: int, label: str, propose: Callable[[int], int]) -> int:
+        """The next of its label, whatever is proposed."""
+        return 0 if n <= 1 else self._next(n, label, propose)
+
+    def knob(self, n: int, label: str) -> int:
+        """The next of its label, and 0 without a record if there is no such stream. `knobs` says which were asked for, and how often."""
+        self.knobs[label] = self.knobs.get(label, 0) + 1
+        return self._next(n, label, _benign) if n > 1 and label in self._streams else 0
+
+    def _next(self, n: int, label: str, propose: Callable[[int], int]) -> int:
         stream = self._streams.get(label)
-        value = 0 if stream is None else min(next(stream, 0), n - 1)
+        value = min(next(stream, 0), n - 1) if stream is not None else 0 if self._is_benign else propose(n)
         self._labels.append(label)
         self._sizes.append(n)
         self._values.append(value)
         return value
 
-    def choose(self, n: int, label: str, propose: Callable[[int], int]) -> int:  # noqa: ARG002
-        """The next of its label, whatever is proposed."""
-        return self.draw(n, label)
+
+def _benign(_n: int) -> int:
+    return 0

@@ -73,6 +73,7 @@ class Trace:
         self._hash = sha256()
         self._fresh: list[tuple[Any, ...]] = []
         self._kept: list[tuple[Any, ...]] = []
+        self._last: Any = None  # the last of those that are flushed
         self.count: int = 0
 
     def add(  # noqa: PLR0917  # called for every event: keywords would cost
@@ -90,8 +91,22 @@ class Trace:
             self._state_of[node, life, path] = text
             self._states.append((self.count + len(self._fresh), Event(time, "state", node, path, what, text, 0)))
 
+    @property
+    def length(self) -> int:
+        """How many events there are so far."""
+        return self.count + len(self._fresh)
+
+    def last(self) -> str:
+        """When the last event was, what it was, on which node and in which actor."""
+        if not self._fresh and self._last is None:
+            return ""
+        time, kind, node, path, what, _text, number = self._fresh[-1] if self._fresh else self._last
+        return " ".join(str(Event(time, kind, node, path, what, "", number)).split())
+
     def _flush(self) -> None:
         fresh = self._fresh
+        if fresh:
+            self._last = fresh[-1]
         self.count += len(fresh)
         self._hash.update(dumps(fresh, MARSHAL_FORMAT))
         if self._keeps:

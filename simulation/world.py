@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.abc import Clock
@@ -81,6 +82,11 @@ class World:
         if when != math.inf:
             heappush(self._agenda, (max(when, self.now), self._count, due))
         return due
+
+    @property
+    def agenda(self) -> list[Callable[[], object]]:
+        """What is going to be called, in its order."""
+        return [due.call for _, _, due in sorted(self._agenda, key=itemgetter(0, 1)) if due.call is not None]
 
     def end(self) -> None:
         """The run is over: nothing of the simulated happens any more."""

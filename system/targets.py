@@ -44,7 +44,9 @@ def find_target(target: str) -> Any:
 
 
 def _module_of(path: Path) -> ModuleType:
-    """The module that a file is, imported once, under a name by which pickle finds its classes."""
+    """The module that a file is, imported once, under a name by which pickle finds its classes; in a package, as a part of it."""
+    if (path.parent / "__init__.py").is_file():
+        return _module_in_package(path)
     for name in (path.stem, f"{path.stem} in {path.parent}"):
         known = sys.modules.get(name)
         if known is None:
@@ -61,3 +63,12 @@ def _module_of(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _module_in_package(path: Path) -> ModuleType:
+    root, names = path.parent, [path.stem]
+    while (root / "__init__.py").is_file():
+        names.insert(0, root.name)
+        root = root.parent
+    sys.path.insert(0, str(root))
+    return importlib.import_module(".".join(names[:-1] if path.stem == "__init__" else names))

@@ -9,7 +9,7 @@ import pytest
 from attrs import define, frozen
 
 from trouper import Actor, actor, handles
-from trouper.simulation import Faults, NoRecording, Simulation, SimulationFailed, UnknownStrategy, explore, run_once, simulate, simulation
+from trouper.simulation import Faults, NoRecording, Simulation, UnknownStrategy, explore, run_once, simulation
 from trouper.simulation.files import load
 from trouper.system.cli import main
 
@@ -92,9 +92,9 @@ def test_swarms_differ_from_seed_to_seed_and_count_what_they_did() -> None:
 
 def test_a_circle_of_messages_without_a_fault_is_a_clean_run() -> None:
     """A portfolio of strategies runs in turn; an unknown one is refused."""
-    for strategy in ("random", "fifo", "pct", "pct:5", "delay:1", "portfolio"):
+    for strategy in ("random", "fifo", "pct", "pct:5", "pctcp:2", "delay:1", "portfolio"):
         assert run_once(game, 3, strategy=strategy).violation is None
-    for strategy in ("pct:0", "pct:x", "quantum", "fifo:3"):
+    for strategy in ("pct:0", "pct:x", "pctcp:0", "quantum", "fifo:3"):
         with pytest.raises(UnknownStrategy, match="pct:DEPTH"):
             run_once(game, 3, strategy=strategy)
 
@@ -136,19 +136,6 @@ def test_a_file_that_holds_no_run_is_refused(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(NoRecording):
             load(file)
-
-
-def test_a_simulation_is_a_test_that_says_what_broke_and_how_to_see_it_again() -> None:
-    """`@simulate` passes what is clean, and fails with the seed, the violation, a file that replays and its diagram."""
-    simulate(seeds=5)(game)()
-    with pytest.raises(SimulationFailed, match="trouper replay") as failed:
-        simulate(seeds=20)(lost_game)()
-    file, page = Path(failed.value.file), Path(failed.value.diagram)
-    recording = load(file)
-    assert "at the end &lt;lambda&gt;" in page.read_text(encoding="utf-8")
-    file.unlink()
-    page.unlink()
-    assert run_once(lost_game, 99, record=recording.draws).digest == recording.digest
 
 
 def test_a_simulation_takes_the_simulation() -> None:

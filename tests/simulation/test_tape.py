@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trouper.simulation.randomness import TapedRandom
-from trouper.simulation.tape import Draw, Tape
+from trouper.simulation.tape import Draw, StreamTape, Tape
 
 
 def _drawn(tape: Tape) -> list[int]:
@@ -70,3 +70,29 @@ def test_all_that_a_random_source_gives_comes_from_the_tape() -> None:
     assert {draw.label for draw in tape.draws} == {"node a"}
     again = TapedRandom(Tape(8, tape.draws), "node a")
     assert numbers == [again.random(), again.uniform(1, 2), again.randrange(100), again.choice("abc"), again.sample(range(9), 3)]
+
+
+def test_a_knob_is_on_a_record_only_where_it_is_turned() -> None:
+    """So a record without it still fits when knobs are added, and one with it replays. In other runs a knob is 0, whatever the seed."""
+    tape = StreamTape({"skips": [0, 1], "die": [3]})
+    values = [tape.knob(2, "skips"), tape.draw(6, "die"), tape.knob(2, "absent"), tape.knob(2, "skips"), tape.draw(6, "die")]
+    assert values == [0, 3, 0, 1, 0]
+    assert [draw.label for draw in tape.draws] == ["skips", "die", "skips", "die"]
+    assert tape.knobs == {"skips": 2, "absent": 1}
+    again = Tape(7, tape.draws)
+    assert [again.knob(2, "skips"), again.draw(6, "die"), again.knob(2, "absent"), again.knob(2, "skips"), again.draw(6, "die")] == values
+    assert again.departure is None
+    older = Tape(7, [Draw("die", 6, 3)])
+    assert [older.knob(2, "skips"), older.draw(6, "die"), older.knob(2, "skips")] == [0, 3, 0]
+    assert older.departure is None
+    assert not any(Tape(seed).knob(2, "skips") for seed in range(50))
+
+
+def test_streams_are_followed_by_zeros_and_labels_without_one_by_the_seed_if_there_is_one() -> None:
+    """A shrinker keeps some kinds of choices, and has the others drawn anew."""
+    calm, other = StreamTape({"die": [5, 9]}), StreamTape({"die": [5, 9]}, seed=7)
+    assert [calm.draw(6, "die") for _ in range(3)] == [other.draw(6, "die") for _ in range(3)] == [5, 5, 0]
+    assert [calm.draw(1000, "number") for _ in range(5)] == [0] * 5
+    drawn = [other.draw(1000, "number") for _ in range(5)]
+    assert len(set(drawn)) > 1
+    assert drawn == [Tape(7).draw(1000, "x"), *drawn[1:]]

@@ -33,7 +33,7 @@ class Office(Actor[Approve]):
 
     @handles(Approve)
     async def approve(self, _approve: Approve) -> bool:
-        await trio.sleep(self.context.random.random() * 0.05)
+        await trio.sleep(self.context.random.random() * 0.044)
         return True
 
 
@@ -70,7 +70,7 @@ def no_money_is_lost(sim: Simulation) -> bool:
 
 
 async def _workload(client: Client) -> None:
-    for number in range(5):
+    for number in range(20):
         await client.perform("transfer", number, client.ref("bank", "/user/bank").ask(Transfer(1)))
 
 

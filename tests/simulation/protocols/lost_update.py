@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define, frozen
 
-from trouper import Actor, ActorRef, Request, actor, handles
+from trouper import Actor, ActorRef, Request, actor, handles, supervisor
 from trouper.simulation import UNKNOWN, Client, Counter, Faults, Simulation
 
 
@@ -67,8 +67,8 @@ class Front(Actor[Add]):
 
 
 async def _adds(front: str, client: Client) -> None:
-    for _ in range(3):
-        await client.perform("add", 1, client.ref(front, "/user/front").ask(Add(1)), result=lambda done: None if done else UNKNOWN)
+    for _ in range(6):
+        await client.perform("add", 1, client.ref(front, "/user/top/front").ask(Add(1)), result=lambda done: None if done else UNKNOWN)
     await client.perform("read", None, client.ref("memory", "/user/memory").ask(Load()))
 
 
@@ -76,7 +76,7 @@ def _counter(sim: Simulation, *, compares: bool) -> None:
     memory = sim.ref("memory", "/user/memory")
     sim.node("memory", actor(Memory, name="memory"))
     for name in ("left", "right"):
-        sim.node(name, actor(Front, memory, compares, name="front"))
+        sim.node(name, supervisor("top", [actor(Front, memory, compares, name="front")], max_restarts=100))
         sim.client(partial(_adds, name))
     sim.faults(Faults.swarm(crashes=False, loss=False, duplication=False))
     sim.linearizable(Counter)

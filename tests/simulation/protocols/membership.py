@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from trouper import Actor, ActorRef, AskError, Request, Terminated, actor, handles
 from trouper.simulation import Faults, Simulation
 
-NAMES = ("a", "b", "c")
+NAMES = ("a", "b", "c", "d")
 
 
 @frozen

@@ -16,10 +16,12 @@ from trouper import Actor, ActorRef, AskError, Request, actor, handles
 from trouper.simulation import Simulation
 
 READINGS = 12
+SENSORS = ("attic", "cellar", "garden", "hall", "roof")
 
 
 @frozen
 class Reading(Request[bool]):
+    sensor: str
     number: int
 
 
@@ -32,13 +34,13 @@ class Send:
 class Collector(Actor[Reading]):
     """Keeps readings, with a small mailbox and now and then a slow disk."""
 
-    kept: set[int] = field(factory=set[int])
+    kept: set[tuple[str, int]] = field(factory=set[tuple[str, int]])
 
     @handles(Reading)
     async def keep(self, reading: Reading) -> bool:
-        if self.context.random.random() < 0.2:
+        if self.context.random.random() < 0.05:
             await trio.sleep(0.01)
-        self.kept.add(reading.number)
+        self.kept.add((reading.sensor, reading.number))
         return True
 
 
@@ -46,6 +48,7 @@ class Collector(Actor[Reading]):
 class Sensor(Actor[Send]):
     """Sends its readings."""
 
+    name: str
     collector: ActorRef[Any]
     confirms: bool
     sent: int = 0
@@ -58,25 +61,26 @@ class Sensor(Actor[Send]):
         for number in range(READINGS):
             while self.confirms:
                 try:
-                    await self.collector.ask(Reading(number), timeout=0.1)
+                    await self.collector.ask(Reading(self.name, number), timeout=0.1)
                 except AskError:
                     continue
                 break
             else:
-                self.collector.tell_nowait(Reading(number))
+                self.collector.tell_nowait(Reading(self.name, number))
                 await trio.sleep(0.001)
             self.sent += 1
 
 
 def all_readings_arrive(sim: Simulation) -> bool:
     """None is missing."""
-    (collector,) = sim.actors(Collector)
-    return len(collector.kept) == READINGS
+    sent = {(sensor.name, number) for sensor in sim.actors(Sensor) for number in range(READINGS)}
+    return all(collector.kept == sent for collector in sim.actors(Collector))
 
 
 def _readings(sim: Simulation, *, confirms: bool) -> None:
     sim.node("collector", actor(Collector, name="collector", mailbox=2))
-    sim.node("sensor", actor(Sensor, sim.ref("collector", "/user/collector"), confirms, name="sensor"))
+    for name in SENSORS:
+        sim.node(name, actor(Sensor, name, sim.ref("collector", "/user/collector"), confirms, name="sensor"))
     sim.eventually(all_readings_arrive, within=20.0)
     sim.duration = 0.2
 

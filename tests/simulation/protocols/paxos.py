@@ -1,5 +1,5 @@
 """
-Single-decree Paxos ("The Part-Time Parliament", Lamport): three acceptors, two proposers, one value.
+Paxos ("The Part-Time Parliament", Lamport): three acceptors, and for each of some decrees two proposers and one value.
 
 Broken: an acceptor accepts a proposal below what it has promised. Correct: it refuses it. An acceptor's promises are on its disk, here an
 object that outlives crashes.
@@ -16,6 +16,7 @@ from trouper.simulation import Faults, Simulation
 
 ACCEPTORS = ("a", "b", "c")
 MAJORITY = 2
+DECREES = 5
 
 
 @frozen
@@ -75,6 +76,7 @@ class Acceptor(Actor[Prepare | Accept]):
 class Proposer(Actor[Propose]):
     """Tries to have its value chosen, until some value is."""
 
+    decree: int
     number: int
     acceptors: tuple[ActorRef[Any], ...]
     chosen: str | None = None
@@ -110,17 +112,21 @@ class Proposer(Actor[Propose]):
 
 
 def one_value_is_chosen(sim: Simulation) -> None:
-    """No two proposers learn different values."""
-    chosen = {proposer.chosen for proposer in sim.actors(Proposer)} - {None}
-    assert len(chosen) <= 1, f"chosen are {sorted(map(str, chosen))}"
+    """No two proposers of a decree learn different values."""
+    known: dict[int, str] = {}
+    for proposer in sim.actors(Proposer):
+        if proposer.chosen is not None:
+            first = known.setdefault(proposer.decree, proposer.chosen)
+            assert first == proposer.chosen, f"chosen are {first!r} and {proposer.chosen!r} for decree {proposer.decree}"
 
 
 def _paxos(sim: Simulation, *, keeps_promises: bool) -> None:
-    refs = tuple(sim.ref(name, "/user/acceptor") for name in ACCEPTORS)
     for name in ACCEPTORS:
-        sim.node(name, actor(Acceptor, Disk(), keeps_promises, name="acceptor"))
-    for number in (1, 2):
-        sim.node(f"proposer-{number}", actor(Proposer, number, refs, name="proposer"))
+        sim.node(name, *(actor(Acceptor, Disk(), keeps_promises, name=f"acceptor-{decree}") for decree in range(DECREES)))
+    for decree in range(DECREES):
+        refs = tuple(sim.ref(name, f"/user/acceptor-{decree}") for name in ACCEPTORS)
+        for number in (1, 2):
+            sim.node(f"proposer-{decree}-{number}", actor(Proposer, decree, number, refs, name="proposer"))
     sim.always(one_value_is_chosen)
     sim.faults(Faults.swarm(pauses=True))
     sim.duration = 2.0

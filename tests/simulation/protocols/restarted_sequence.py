@@ -45,7 +45,7 @@ class Printer(Actor[Take]):
 
 
 async def _workload(client: Client) -> None:
-    for _ in range(6):
+    for _ in range(9):
         await client.perform("take", None, client.ref("printer", "/user/top/printer").ask(Take(), timeout=0.2))
 
 

@@ -15,6 +15,7 @@ from trouper import Actor, ActorRef, actor, handles
 from trouper.simulation import Faults, Simulation
 
 ATTEMPTS_MAX = 6
+PLANNERS = 8
 PATIENCE_SECONDS = 0.02
 
 
@@ -100,7 +101,9 @@ def _plan(sim: Simulation, *, looks: bool) -> None:
     names = ("left", "right")
     for name in names:
         sim.node(name, actor(Worker, name="worker"))
-    sim.node("planner", actor(Planner, tuple(sim.ref(name, "/user/worker") for name in names), looks, name="planner"))
+    workers = tuple(sim.ref(name, "/user/worker") for name in names)
+    for number in range(PLANNERS):
+        sim.node(f"planner-{number}", actor(Planner, workers, looks, name="planner"))
     sim.always(every_worker_has_its_time)
     sim.faults(Faults.swarm(crashes=False))
     sim.duration = 1.0
