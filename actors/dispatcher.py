@@ -336,7 +336,7 @@ class Dispatcher:
         held = cell.held
         assert held is not None
         if cell.contextvars is None:
-            cell.contextvars = self._contextvars.copy()
+            cell.contextvars = cell.dispatcher._contextvars.copy()
             cell.contextvars.run(CURRENT.set, cell)
         if cell.attention and cell.hand is not None and is_doomed(cell) and (cell.pending is None or not cell.pending.done):
             return CUT  # but what was settled is not taken back, and a hook begins in any case
@@ -355,7 +355,7 @@ class Dispatcher:
         A turn of a cell that has no contextvars yet. Most actors of a crowd are told once, and put nothing into theirs: then they are
         not kept, since their three objects are half of what the garbage collector would have to look at.
         """
-        contextvars = cell.contextvars = self._contextvars.copy()
+        contextvars = cell.contextvars = cell.dispatcher._contextvars.copy()
         contextvars.run(CURRENT.set, cell)
         if cell.handled:
             return contextvars.run(run_turn, cell)

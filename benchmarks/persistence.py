@@ -1,28 +1,53 @@
 """
-What persisting costs: ``python benchmarks/persistence.py``, rates for a second of the clock and of the processor.
+What persisting costs, round by round: `python benchmarks/persistence.py` prints the figures, `run.py` has them in its table.
 
-One by one, a commit is a sync of the disk; together, everybody who waits shares one. So the first figure is the disk's, and the
-ratio of the second to it says what the group commit is worth on this machine.
+One by one, a commit is a sync of the disk; together, everybody who waits shares one. So how many times as fast two hundred are as one is as
+much a figure of the disk as of the group commit: where a sync takes a quarter of a millisecond the processor is what they wait
+for. Beside them, in the same round, the package eventsourcing saves one event of one aggregate at a time, in an environment of its own.
+Rates are those of the clock, since a disk is waited for; recovery is measured in processor time.
 """
 
 from __future__ import annotations
 
+import argparse
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from statistics import median
+from typing import Final
 
 import trio
 from attrs import define, frozen
 
+sys.path.append(str(Path(__file__).resolve().parent / "peers"))
+
+from environments import PEERS, NotHere, environment_of, variables
+from settings import Peer
+
 from trouper import Actor, ActorRef, Request, actor, handles, open_system
-from trouper.persistence import Encoded, Entry, EventSourced, InMemoryJournal, Journal, applies, follow, open_journal
+from trouper.persistence import Encoded, Entry, EventSourced, Journal, applies, follow, open_journal
 
 ACTORS = 200
 EACH = 200
 ALONE = 1_000
 HISTORY = 100_000
 FOLLOWERS = 10
+ROUNDS = 3
+SECONDS_MAX = 600.0
+
+DOES: Final[Mapping[str, tuple[str, str]]] = {
+    "persist_alone": ("one actor persists, one event after the other", "events/s"),
+    "persist_together": (f"{ACTORS} actors persist at once", "events/s"),
+    "persist_together_to_alone": ("these to that", "times"),
+    "eventsourcing_alone": ("the package eventsourcing saves, one event after the other", "events/s"),
+    "persist_together_to_eventsourcing": (f"{ACTORS} actors to that", "times"),
+    "recover": (f"an actor comes back from {HISTORY:,} events", "events/CPU s"),
+    "publish_durable_to_persist": (f"durable facts to {FOLLOWERS} followers, to events", "times"),
+}
+"""By id: what is measured, and in which unit."""
 
 
 @frozen
@@ -110,43 +135,85 @@ async def persist(where: Path | Journal, actors: int, each: int, command: Deposi
     return actors * each
 
 
-async def recover(file: Path) -> int:
+async def recover(file: Path, events: int) -> int:
     """One actor with a long history comes back."""
-    async with open_journal(file), open_system(actor(Account, name="old")):
-        return HISTORY
+    old = actor(Account, name="old")
+    async with open_journal(file), open_system(old) as system:
+        assert await system.ref(old).ask(Deposit(1)) == events + 1
+        return events
 
 
-async def write_history(file: Path) -> None:
+async def write_history(file: Path, events: int) -> None:
     """The long history."""
     event = Encoded("Deposited", 1, b'{"cents":1}')
     async with open_journal(file) as journal:
-        for after in range(0, HISTORY, 1_000):
-            await journal.append(Entry("/user/old", after, (event,) * 1_000, "benchmark"))
+        for after in range(0, events, 1_000):
+            await journal.append(Entry("/user/old", after, (event,) * min(1_000, events - after), "benchmark"))
 
 
-def measure(label: str, work: Callable[[], Awaitable[int]]) -> float:
-    """Runs *work* and prints its rates. Returns that of the clock."""
+@frozen
+class Rates:
+    """Events for a second of the clock, and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def rates_of(work: Callable[[], Awaitable[int]]) -> Rates:
+    """Runs *work*, which returns how many events it was."""
     wall, cpu = time.perf_counter(), time.process_time()
     count = trio.run(work)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{label:<58} {count / wall:>10,.0f} /s {count / cpu:>10,.0f} /CPU s")
-    return count / wall
+    return Rates(count / (time.perf_counter() - wall), count / (time.process_time() - cpu))
+
+
+def rate_of_eventsourcing(divisor: int) -> float | None:
+    """Events for a second of the clock; None if it cannot be installed."""
+    peer = Peer("eventsourcing", "eventsourcing", "eventsourcing", "none: it has no actors")
+    try:
+        command = [str(environment_of(peer)), str(PEERS / peer.folder / "main.py"), str(ALONE // divisor)]
+    except NotHere as reason:
+        print(f"eventsourcing: not run: {reason}", file=sys.stderr)
+        return None
+    ran = subprocess.run(command, env=variables(), capture_output=True, text=True, check=True, timeout=SECONDS_MAX)  # noqa: S603  # ours
+    return float(ran.stdout.split()[0])
+
+
+def one_round(divisor: int) -> dict[str, float]:
+    """The figures of one round, by id."""
+    each, alone_events, history = (max(1, number // divisor) for number in (EACH, ALONE, HISTORY))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        alone = rates_of(lambda: persist(place / "1.db", 1, alone_events, Deposit(1))).wall
+        together = rates_of(lambda: persist(place / "2.db", ACTORS, each, Deposit(1))).wall
+        others = rate_of_eventsourcing(divisor)
+        announced = Deposit(1, announced=True)
+        followed = rates_of(lambda: persist(place / "3.db", ACTORS, each, announced, FOLLOWERS)).wall
+        trio.run(write_history, place / "4.db", history)
+        recovered = rates_of(lambda: recover(place / "4.db", history)).cpu
+    figures = {
+        "persist_alone": alone,
+        "persist_together": together,
+        "persist_together_to_alone": together / alone,
+        "recover": recovered,
+        "publish_durable_to_persist": followed / together,
+    }
+    if others is not None:
+        figures["eventsourcing_alone"] = others
+        figures["persist_together_to_eventsourcing"] = together / others
+    return figures
 
 
 def main() -> None:
-    """Prints all rates, and the ratios that the docs speak of."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        alone = measure("one actor persists, one event after the other", lambda: persist(place / "1.db", 1, ALONE, Deposit(1)))
-        together = measure(f"{ACTORS} actors persist at once", lambda: persist(place / "2.db", ACTORS, EACH, Deposit(1)))
-        measure(f"{ACTORS} actors persist in memory", lambda: persist(InMemoryJournal(), ACTORS, EACH, Deposit(1)))
-        announced = measure(
-            f"{ACTORS} actors publish durable facts to {FOLLOWERS} followers",
-            lambda: persist(place / "3.db", ACTORS, EACH, Deposit(1, announced=True), FOLLOWERS),
-        )
-        trio.run(write_history, place / "4.db")
-        measure(f"an actor comes back from {HISTORY:,} events", lambda: recover(place / "4.db"))
-    print(f"together to alone: {together / alone:.1f}; facts to {FOLLOWERS} followers to events: {announced / together:.2f}")
+    """Prints the medians."""
+    parser = argparse.ArgumentParser(description="Measures what persisting costs.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is run; the median counts (default {ROUNDS})")
+    parser.add_argument("--divisor", type=int, default=1, help="by how much every number is divided")
+    chosen = parser.parse_args()
+    rounds = [one_round(chosen.divisor) for _ in range(chosen.rounds)]
+    for name, (does, unit) in DOES.items():
+        values = [figures[name] for figures in rounds if name in figures]
+        if values:
+            print(f"{name}: {does}: {median(values):,.1f} {unit} ({min(values):,.1f} to {max(values):,.1f})")
 
 
 if __name__ == "__main__":

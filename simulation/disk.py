@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import frozen
 
+from ..actors.cell import CURRENT
 from .errors import DiskCorrupted
 from .packing import is_unchanging
 
@@ -50,7 +51,9 @@ class Disk:
         self._unsynced: list[tuple[str, Any]] = []
 
     def write(self, key: str, value: Any) -> None:
-        """Writes a value, which is read at once, and may be lost until it is synced."""
+        """Writes a value, which is read at once, and may be lost until it is synced. What a dead node still writes is not."""
+        if _comes_too_late():
+            return
         self._unsynced.append((key, _copied(value)))
 
     def read(self, key: str, default: Any = None) -> Any:
@@ -70,6 +73,8 @@ class Disk:
 
     def sync(self) -> None:
         """All that was written is safe."""
+        if _comes_too_late():
+            return
         self._synced.update(self._unsynced)
         self._unsynced.clear()
 
@@ -117,3 +122,10 @@ def _overwritten(before: Any, value: Any, written: int) -> Any:
 def _copied(value: T) -> T:
     """A copy that no change of the value shows in; the value itself if it cannot change."""
     return value if is_unchanging(value) else copy.deepcopy(value)
+
+
+def _comes_too_late() -> bool:
+    """Whether this is a handler or a task of a node that has crashed, which a shield has kept from its end."""
+    current: Any = CURRENT.get()
+    cell = getattr(current, "cell", current)
+    return cell is not None and getattr(cell.dispatcher, "is_dead", False)

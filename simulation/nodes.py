@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from contextlib import AbstractContextManager
+from contextvars import Context as Contextvars
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import trio
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from .cluster import Cluster
 
 T = TypeVar("T")
+
+Within: TypeAlias = Callable[[], AbstractContextManager[object]]
+"""Makes what surrounds the system of a node in one life, as `async with` around `open_system` does: for contextvars."""
 
 
 class NodeTasks:
@@ -69,6 +75,7 @@ class SimulatedNode:
         conductor: Runs its cells.
         ask_timeout: Seconds that an ask of its actors has by default.
         on_failure: Called with the node's name and the failure when it does not start, or its tree gives up.
+        within: Makes what surrounds its system in each life.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class SimulatedNode:
         *,
         ask_timeout: float,
         on_failure: Callable[[str, BaseException], None],
+        within: Within | None = None,
     ) -> None:
         self.name: str = name
         self.life: int = 0
@@ -94,6 +102,8 @@ class SimulatedNode:
         self._conductor = conductor
         self._ask_timeout = ask_timeout
         self._on_failure = on_failure
+        self._within = within
+        self._leave: Callable[[], object] | None = None
         self._ended: list[NodeRuntime] = []
 
     def __repr__(self) -> str:
@@ -150,6 +160,14 @@ class SimulatedNode:
         self.life += 1
         if self.life > 1:
             self._note("restart")
+        contextvars = copy_context()  # what surrounds one life is seen by no other
+        contextvars.run(self._begin, contextvars)
+
+    def _begin(self, contextvars: Contextvars) -> None:
+        if self._within is not None:
+            surrounding = self._within()
+            surrounding.__enter__()
+            self._leave = lambda: contextvars.run(surrounding.__exit__, None, None, None)
         runtime = NodeRuntime(
             self.name,
             self.life,
@@ -196,6 +214,7 @@ class SimulatedNode:
             return False
         self._note("crash")
         self.runtime = None
+        self._left()
         self._ended.append(runtime)
         del self._cluster.up[self.name]
         is_so = self.disk is not None and self.disk.crash(disk)
@@ -232,8 +251,14 @@ class SimulatedNode:
         if self.runtime is not None:
             self._ended.append(self.runtime)
             self.runtime.die(self._cluster.schedule)
+            self._left()
         for runtime in self._ended:
             runtime.let_go()
+
+    def _left(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
     def _note(self, what: str) -> None:
         world = self._cluster.world

@@ -36,7 +36,7 @@ from .leads_to import LeadsTo
 from .links import Conditions, Links
 from .models import Model
 from .node_runtime import Conductor
-from .nodes import SimulatedNode
+from .nodes import SimulatedNode, Within
 from .oracles import Predicate, Violation, linearizable, oracle
 from .schedule import Schedule, SimulationPolicy
 from .trace import EventKind, Trace
@@ -87,16 +87,18 @@ class Simulation(FaultScopes):
 
     # What it consists of
 
-    def node(self, name: str, *specs: ActorSpec[Any]) -> SimulatedNode:
+    def node(self, name: str, *specs: ActorSpec[Any], within: Within | None = None) -> SimulatedNode:
         """
         Adds a node: a system of its own, which runs *specs* under its `/user` from each of its starts.
 
         Args:
             name: Unique, without ``@`` and ``/``.
             specs: As for `open_system`. Their arguments are the same objects in every life of the node: best immutable.
+            within: Makes a context manager that is entered before each start of the system, and left when that has ended, by a crash
+                or otherwise. It sets contextvars, such as the journal: ``within=lambda: use_journal(DiskJournal(sim.disk(name)))``.
         """
         self._check_name(name)
-        node = self.nodes[name] = self._new_node(name, specs)
+        node = self.nodes[name] = self._new_node(name, specs, within)
         node.disk = self.disk(name)
         return node
 
@@ -121,9 +123,11 @@ class Simulation(FaultScopes):
         if not name or "@" in name or "/" in name:
             raise ValueError(f"A node's name is a text without '@' and '/', not {name!r}.")
 
-    def _new_node(self, name: str, specs: tuple[ActorSpec[Any], ...]) -> SimulatedNode:
+    def _new_node(self, name: str, specs: tuple[ActorSpec[Any], ...], within: Within | None = None) -> SimulatedNode:
         assert self._conductor is not None
-        return SimulatedNode(name, specs, self._cluster, self._conductor, ask_timeout=self.ask_timeout, on_failure=self._node_failed)
+        return SimulatedNode(
+            name, specs, self._cluster, self._conductor, ask_timeout=self.ask_timeout, on_failure=self._node_failed, within=within
+        )
 
     def ref(self, node: str, path: str) -> ActorRef[Any]:
         """
