@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextvars import Context as Contextvars
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from ..actors.alarms import Alarms
 from ..actors.cell import GONE, Cell
 from ..actors.dispatcher import Dispatcher, Worker
@@ -49,12 +51,24 @@ class Conductor(Dispatcher):
 
     def __init__(self, world: World, policy: SimulationPolicy) -> None:
         super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
-        world.wake = self.wake_if_asleep
+        self.schedule: Schedule = policy.schedule
+        self._order = world.order
+        world.wake = self.wake
 
-    def wake_if_asleep(self) -> None:
-        """Something is ready, or due."""
+    def wake(self) -> None:
+        """Something is ready, or due. To look whether anybody is ready lets time pass, and so may have woken a worker already."""
         if not self.is_awake:
-            self.wake()
+            super().wake()
+
+    async def _park(self, me: Worker) -> None:
+        """If nobody runs but tasks of trio, it waits behind them, not until it is woken: that would be a tick of trio's more."""
+        order = self._order
+        if self.is_awake or not (order.batch or order.runnable):
+            await super()._park(me)
+            return
+        self.is_awake = True
+        order.last = me.task
+        await trio.lowlevel.checkpoint()
 
     def _adjust_share(self, cell: Cell, took: float) -> None:
         """A turn is one message, whatever the slice."""
@@ -200,7 +214,7 @@ class NodeRuntime(Runtime):
 
     def wake(self) -> None:
         """The conductor's matter."""
-        self._conductor.wake_if_asleep()
+        self._conductor.wake()
 
     def may_hold(self) -> bool:
         """Whether the handler that runs right now may be suspended by the runtime."""
@@ -218,7 +232,13 @@ class NodeRuntime(Runtime):
         """A cell, which is remembered for those who look at the actors of the node."""
         cell = super().new_cell(spec, parent, name)
         self.cells.append(cell)
+        self.world.changes += 1
         return cell
+
+    def forget(self, cell: Cell) -> None:
+        """The actor is dead."""
+        super().forget(cell)
+        self._conductor.schedule.forget(cell)
 
     def cells_for(self, kind: type) -> list[Cell]:
         """The cells that may have an instance of *kind*: oracles ask after every step."""
@@ -274,6 +294,7 @@ class NodeRuntime(Runtime):
         schedule.take_out(self)
         self._withheld.clear()
         for cell in self.cells:
+            schedule.forget(cell)
             if cell.worker is not None:
                 cell.worker.cut()
         if self.nursery is not None:

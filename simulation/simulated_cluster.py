@@ -28,6 +28,7 @@ from .models import Model
 from .node_runtime import Conductor
 from .nodes import SimulatedNode
 from .oracles import Oracle, Predicate, Violation, linearizable, oracle
+from .population import Population
 from .schedule import Schedule, SimulationPolicy
 from .trace import EventKind, Trace
 from .world import World
@@ -70,6 +71,7 @@ class Simulation:
         self.driver: FaultDriver | None = None
         self.digest: str = ""
         self._is_calm = False
+        self._population = Population(self.world, self.nodes)
         self._clients: dict[str, SimulatedNode] = {}
         self._disks: dict[str, Disk] = {}
         self._working = 0
@@ -169,7 +171,7 @@ class Simulation:
 
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* on all nodes that are up: what oracles look at."""
-        return [found for node in self.nodes.values() for found in node.actors(kind)]
+        return self._population.instances(kind)
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
         """Calls *call* at a virtual time."""
@@ -240,7 +242,7 @@ class Simulation:
             driver.start()
             duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)
-            conductor.wake_if_asleep()
+            conductor.wake()
             await over.wait()
             for kind, one in self._at_the_end if self.violation is None else ():
                 self._judge(kind, one)
@@ -283,7 +285,9 @@ class Simulation:
 
     def _check_always(self) -> None:
         for one in self._always:
-            if not self._judge("always", one):
+            text = one.holds()
+            if text is not None:
+                self._violate("always", one.name, text)
                 return
 
     def _calm(self) -> None:
