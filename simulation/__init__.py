@@ -14,15 +14,18 @@ How it is built:
 """
 
 from .client import Client as Client
+from .coverage import Coverage as Coverage
 from .determinism import CheckFailed as CheckFailed
 from .determinism import Divergence as Divergence
 from .determinism import check_determinism as check_determinism
 from .disk import Disk as Disk
+from .errors import DiskCorrupted as DiskCorrupted
+from .errors import InjectedFailure as InjectedFailure
 from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure
 from .errors import SimulationStuck as SimulationStuck
-from .exploring import Report as Report
+from .exploring import RunFailed as RunFailed
 from .exploring import explore as explore
 from .faults import Faults as Faults
 from .files import NoRecording as NoRecording
@@ -43,8 +46,10 @@ from .models import Set as Set
 from .models import WholeModel as WholeModel
 from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
+from .report import Report as Report
 from .run import Outcome as Outcome
 from .run import run_once as run_once
+from .scope import Scope as Scope
 from .shrinking import NothingToShrink as NothingToShrink
 from .shrinking import Shrunk as Shrunk
 from .shrinking import shrink as shrink
@@ -58,3 +63,4 @@ from .tape import Departure as Departure
 from .tape import Draw as Draw
 from .tape import Tape as Tape
 from .trace import Event as Event
+from .workers import WorkerDied as WorkerDied

@@ -30,6 +30,31 @@ class NodeDown(TrouperError):
 
 
 @define(eq=False)
+class DiskCorrupted(TrouperError):
+    """What was read from a simulated disk is no whole value: a crash tore its write. Bytes and text are read in part instead."""
+
+    node: str
+    key: str
+
+    def __str__(self) -> str:
+        return (
+            f"The disk of node {self.node!r} has no whole value for {self.key!r}: a crash tore its write. Write under a new key, sync, and "
+            f"only then let a small record point to it; or catch this error and recover from elsewhere."
+        )
+
+
+@define(eq=False)
+class InjectedFailure(TrouperError):
+    """The failure of an actor in a restart storm: no code of its own raised it."""
+
+    path: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.path} was made to fail by the simulation: failure {self.count} of this storm"
+
+
+@define(eq=False)
 class RemoteFailure(TrouperError):
     """Stands for an exception on another node that could not be pickled."""
 
@@ -41,11 +66,23 @@ class RemoteFailure(TrouperError):
 
 @define(eq=False)
 class NotSimulated(TrouperError):
-    """A simulated actor asked for what no seed decides, so that no run could be repeated."""
+    """
+    A simulated actor asked for what no seed decides, so that no run could be repeated. It also ends the run, whoever catches it.
+
+    Args:
+        path: Of the actor.
+        what: The function.
+        substitute: What to use instead.
+        where: The file, line and function of the call; empty: unknown.
+    """
 
     path: str
     what: str
     substitute: str
+    where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path} called {self.what}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."
+        where = f" at {self.where}" if self.where else ""
+        return (
+            f"{self.path} called {self.what}{where}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."
+        )

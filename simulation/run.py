@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 import trio
 from attrs import frozen
 
+from .coverage import Coverage
 from .errors import SimulationStuck
 from .guard import guarded
 from .oracles import Violation
@@ -41,6 +42,8 @@ class Outcome:
         mix: Which faults it might have, and how often.
         fired: Which it had, and how many.
         message_types: What was sent between nodes, and how often.
+        possible_faults: The kinds of faults that it might have had, as a mix names them.
+        coverage: Which messages its actors have handlers for, and which of them came.
         draws: Its tape, which replays it.
         departure: Where a replay left its record.
         events: Its trace, if it was kept.
@@ -57,6 +60,8 @@ class Outcome:
     mix: dict[str, float]
     fired: dict[str, int]
     message_types: dict[str, int]
+    possible_faults: tuple[str, ...]
+    coverage: Coverage
     draws: list[Draw]
     departure: Departure | None
     events: list[Event]
@@ -102,7 +107,7 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
     world = simulation.world
     violation: Violation | None = None
-    with ordered_by(world.order), _without_collector(), guarded():
+    with ordered_by(world.order), _without_collector(), guarded(world, simulation.refused):
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
         except BaseException as error:  # noqa: BLE001  # it is raised again, without the groups around it
@@ -112,11 +117,10 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
             violation = Violation("stuck", "the run", str(first), world.now)
     violation = simulation.violation or violation
     driver = simulation.driver
-    fired = dict(driver.fired) if driver is not None else {}
+    fired = dict(simulation.fired)
     links = simulation.links
-    for kind, count in (("loss", links.losses), ("duplicate", links.duplicates), ("slow", links.slow), ("cut off", links.cut_off)):
-        if count:
-            fired[kind] = count
+    on_the_way = {"loss": links.losses, "duplicate": links.duplicates, "slow": links.slow, "cut off": links.cut_off}
+    fired |= {kind: count for kind, count in on_the_way.items() if count}
     return Outcome(
         tape.seed,
         strategy.text,
@@ -129,6 +133,8 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
         driver.mix if driver is not None else {},
         fired,
         simulation.message_types,
+        simulation.possible_faults,
+        simulation.coverage,
         tape.draws if keeps or keeps_states or violation is not None else [],
         tape.departure,
         trace.events,

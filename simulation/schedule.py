@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..actors.cell import IDLE, Cell
 from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
-from ..actors.policy import Policy, ReadyQueue
+from ..actors.policy import Policy
 from ..mailbox import Envelope
 from .describing import snapshot
 
@@ -112,6 +112,11 @@ class Schedule:
         else:
             node.withhold(cell)
 
+    def admit(self, cell: Cell) -> None:
+        """A cell of a slow node may run now."""
+        self._ready.append(cell)
+        self._world.wake()
+
     def __len__(self) -> int:
         return len(self._ready)
 
@@ -142,6 +147,7 @@ class Schedule:
             return cell
         item: Any = next(iter(queue))
         message: Any = item.message if isinstance(item, Envelope) else item
+        world.handled.add(type(message))  # pyright: ignore[reportUnknownArgumentType]
         number = entry.number_of(message) if entry.arrived else 0
         text: Any = ""  # of a message that has a number its sending tells
         if not number:
@@ -167,13 +173,13 @@ class SimulationPolicy(Policy):
     def __init__(self, world: World, schedule: Schedule) -> None:
         super().__init__(SLICE_STEPS)
         self._world = world
-        self.schedule: Schedule = schedule
+        self._schedule = schedule
         self._count = 0
         self.clock: Callable[[], float] = self._counted
 
-    def new_ready_queue(self) -> ReadyQueue:
+    def new_ready_queue(self) -> Schedule:
         """The one schedule of all nodes."""
-        return self.schedule
+        return self._schedule
 
     def _counted(self) -> float:
         self._count += 1

@@ -7,8 +7,7 @@ what must come true eventually has from then on the time that it was promised. A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -19,9 +18,13 @@ from ..registry import Address
 from ..supervision import describe_cause
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .coverage import Coverage, coverage_of
 from .describing import describe
 from .disk import Disk
-from .faults import FaultDriver, Faults
+from .errors import NotSimulated
+from .fault_driver import FaultDriver
+from .fault_scopes import FaultScopes
+from .faults import Faults
 from .history import History
 from .links import Conditions, Links
 from .models import Model
@@ -46,7 +49,7 @@ DURATION_OF_CLIENTS_SECONDS = 30.0
 """How long the clients of a run may work."""
 
 
-class Simulation:
+class Simulation(FaultScopes):
     """
     One run.
 
@@ -60,13 +63,12 @@ class Simulation:
         self.world: World = World(tape, trace)
         self.history: History = History()
         self.violation: Violation | None = None
-        self.nodes: dict[str, SimulatedNode] = {}
         self.duration: float | None = None
         self.ask_timeout: float = 1.0
         self._schedule = Schedule(self.world, strategy)
         self._policy = SimulationPolicy(self.world, self._schedule)
         self.links: Links = Links(self.world, Conditions())
-        self._cluster = Cluster(self.world, self.links, self._schedule, detection_seconds=0.5)
+        super().__init__(Cluster(self.world, self.links, self._schedule, detection_seconds=0.5))
         self._faults = Faults.none()
         self.driver: FaultDriver | None = None
         self.digest: str = ""
@@ -127,10 +129,6 @@ class Simulation:
         """
         return self._cluster.ref_at(Address(node, path, 0))
 
-    def network(self, conditions: Conditions) -> None:
-        """How the network is where no fault makes it worse."""
-        self.links.conditions = conditions
-
     def failure_detector(self, seconds: float) -> None:
         """After how many seconds of silence a node's actors are reported as terminated to those who watch them."""
         self._cluster.watches.detection_seconds = seconds
@@ -165,6 +163,16 @@ class Simulation:
         return self._cluster.message_types
 
     @property
+    def coverage(self) -> Coverage:
+        """Which messages the nodes' actors have handlers for, and which of them came."""
+        return coverage_of([cell for node in self.nodes.values() for cell in node.cells], self.world.handled)
+
+    @property
+    def possible_faults(self) -> tuple[str, ...]:
+        """The kinds of faults that this run might have had, as a mix names them."""
+        return self._faults.kinds
+
+    @property
     def now(self) -> float:
         """Virtual seconds since the beginning."""
         return self.world.now
@@ -181,42 +189,6 @@ class Simulation:
         """Writes something into the trace."""
         self.world.trace.add(self.world.now, kind, node, "", what, text)
 
-    # Faults by hand
-
-    @contextmanager
-    def cut(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool = True) -> Generator[None]:
-        """Cuts the nodes *some* off from *others* in a block: both ways, or only what *some* send."""
-        links = [(one, other) for one in some for other in others]
-        links += [(other, one) for one, other in links] if both_ways else []
-        cut = ", ".join(f"{one}>{other}" for one, other in links)
-        self.note("fault", "", "partition", cut)
-        for one, other in links:
-            self._cluster.cut(one, other)
-        try:
-            yield
-        finally:
-            self.note("fault", "", "heal", cut)
-            for one, other in links:
-                self.links.mend(one, other)
-
-    @contextmanager
-    def down(self, name: str) -> Generator[None]:
-        """A node crashes, and starts again at the end of a block."""
-        self.nodes[name].crash()
-        try:
-            yield
-        finally:
-            self.nodes[name].start()
-
-    @contextmanager
-    def paused(self, name: str) -> Generator[None]:
-        """A node stands still in a block."""
-        self.nodes[name].pause()
-        try:
-            yield
-        finally:
-            self.nodes[name].unpause()
-
     # The run
 
     async def run(self, target: Callable[[Simulation], object]) -> None:
@@ -229,7 +201,7 @@ class Simulation:
         async with trio.open_nursery() as nursery:
             conductor.nursery = nursery
             target(self)
-            driver = self.driver = FaultDriver(self._faults, self._cluster, tuple(self.nodes.values()))
+            driver = self.driver = FaultDriver(self._faults, self, self.world.tape)
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
             if self._always:
@@ -244,6 +216,7 @@ class Simulation:
             world.at(duration, self._calm)
             conductor.wake()
             await over.wait()
+            self.forget_all()
             for kind, one in self._at_the_end if self.violation is None else ():
                 self._judge(kind, one)
             self.digest = world.trace.digest  # what follows is no part of the run
@@ -269,8 +242,13 @@ class Simulation:
         """A workload raised."""
         self._violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
 
+    def refused(self, error: NotSimulated) -> None:
+        """An actor asked for what no seed decides: the run is worth nothing, even if the actor catches the error."""
+        self._violate("not simulated", error.path, str(error))
+
     def _node_failed(self, name: str, error: BaseException) -> None:
-        self._violate("node", name, describe_cause(error))
+        if name not in self.nodes or not self.survives_collapse(name, error):
+            self._violate("node", name, describe_cause(error))
 
     def _violate(self, kind: str, name: str, text: str) -> None:
         if self.violation is None:

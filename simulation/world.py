@@ -53,6 +53,7 @@ class World:
         self.is_over: bool = False
         self.steps: int = 0
         self.messages: int = 0
+        self.handled: set[type] = set()  # classes of what actors were given
         self.events: int = 0
         self.changes: int = 0  # of what there is: lives of nodes that began or ended, and cells that were made
         self.on_over: Callable[[], object] = _nothing
