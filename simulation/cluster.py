@@ -81,6 +81,9 @@ class Cluster:
         kind = type(message).__name__
         types = self.message_types
         types[kind] = types.get(kind, 0) + 1
+        chains = self.schedule.chains
+        if chains is not None:
+            chains.sent(number, CURRENT.get())
         world.trace.add(world.now, "sent", source.name, target.shown, kind, snapshot(message), number)
         return number
 
@@ -109,6 +112,20 @@ class Cluster:
         number = self._numbers.pop(ask, None)
         if number is not None:
             self._asks.pop(number, None)
+
+    def travelling(self) -> list[Any]:
+        """What is on the network, packed, in the order in which it arrives; of replies those that are no errors and still waited for."""
+        found: list[Any] = []
+        for call in self.world.agenda:
+            if not isinstance(call, partial):
+                continue
+            if call.func == self._arrive:
+                found.append(call.args[1])
+            elif call.func == self._arrive_reply:
+                _, number, _, packed, is_error = call.args
+                if not is_error and number in self._asks:
+                    found.append(packed)
+        return found
 
     # Arriving
 
@@ -146,6 +163,8 @@ class Cluster:
             packed, what, text = pack(value), type(value).__name__, snapshot(value)
         else:
             packed, what, text = pack_error(error, path, "a message"), type(error).__name__, str(error)
+        if self.schedule.chains is not None:
+            self.schedule.chains.sent(back, CURRENT.get())
         world.trace.add(world.now, "sent", source.name, f"{asker} reply to {number}", what, text, back)
         arrive = partial(self._arrive_reply, asker, number, back, packed, error is not None)
         if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive):
@@ -158,6 +177,8 @@ class Cluster:
             return
         self._numbers.pop(ask, None)
         self.world.trace.add(self.world.now, "delivered", asker, "", "", "", back)
+        if self.schedule.chains is not None:
+            self.schedule.chains.replied(back, ask.cell)
         ask.place = "over"
         if is_error:
             ask.settle(error=source.here.run(unpack_error, packed))

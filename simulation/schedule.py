@@ -16,6 +16,7 @@ from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
 from ..actors.policy import Policy
 from ..mailbox import Envelope
+from .chains import Chains
 from .describing import snapshot
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Schedule:
         self._ready: list[Cell] = []
         self._stepped = False
         self._entries: dict[Cell, _Entry] = {}
+        self.chains: Chains | None = Chains(self._number_of_next) if strategy.follows_chains else None
+        if self.chains is not None:
+            strategy.follow(self.chains)
 
     def arrives(self, cell: Cell, message: Any, number: int) -> None:
         """A message from another node is about to be put into the queue of *cell*: the step that takes it has its number."""
@@ -105,6 +109,8 @@ class Schedule:
             cell.pool.append(queue)
             cell.state = IDLE
             return
+        if self.chains is not None:
+            self.chains.is_ready(cell)
         node: Any = cell.dispatcher
         if node.is_open:
             self._ready.append(cell)
@@ -127,7 +133,11 @@ class Schedule:
             world.check()
         if world.is_over:
             return False
-        return bool(self._ready) or world.pass_time(self._ready)
+        if self._ready:
+            return True
+        if self.chains is not None:
+            self.chains.rest()
+        return world.pass_time(self._ready)
 
     def popleft(self) -> Cell:
         """The cell that runs next."""
@@ -137,6 +147,8 @@ class Schedule:
         cell = ready.pop() if count == 1 else ready.pop(world.tape.choose(count, "step", self._propose))
         self._stepped = True
         world.steps += 1
+        if self.chains is not None:
+            self.chains.step(cell)
         entry = self._entries.get(cell) or self._enter(cell)
         node: Any = cell.dispatcher
         queue = cell.queue
@@ -154,6 +166,15 @@ class Schedule:
             text = str(message.reason) if isinstance(item, DeathNotice) else snapshot(message)
         world.trace.add(world.now, "step", node.name, entry.path, type(message).__name__, text, number)
         return cell
+
+    def _number_of_next(self, cell: Cell) -> int:
+        """Under which number the message came over the network that *cell* takes next; 0: it did not."""
+        if cell.held is not None or not cell.queue:
+            return 0
+        item: Any = next(iter(cell.queue))
+        message: Any = item.message if isinstance(item, Envelope) else item
+        entry = self._entries.get(cell)
+        return 0 if entry is None else next((number for other, number in entry.arrived if other is message), 0)
 
     def _propose(self, _count: int) -> int:
         return self._strategy.pick(self._ready)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.abc import Clock
@@ -67,6 +68,11 @@ class World:
         self._count = count = self._count + 1
         if when != math.inf:
             heappush(self._agenda, (max(self.now, when), count, call))
+
+    @property
+    def agenda(self) -> list[Callable[[], object]]:
+        """What is going to be called, in its order."""
+        return [call for _, _, call in sorted(self._agenda, key=itemgetter(0, 1))]
 
     def end(self) -> None:
         """The run is over: nothing of the simulated happens any more."""
