@@ -2,9 +2,9 @@
 The five-node ring on other simulators of Python: `python benchmarks/peers/simulators.py` prints messages for a second of processor time.
 
 One message at a time is on its way, over a network that draws a latency for each, under one random schedule. The three do not promise the
-same about it: trouper hashes every event and records every choice, simloop hashes every event, detangle records its choices and hashes
-the order of tasks. trouper's nodes are actors with mailboxes, detangle's are tasks that receive from its mailboxes, simloop's are
-protocols of asyncio that are called with datagrams.
+same about it: trouper hashes every event with its message and records every choice, simloop hashes every event and records the choices of
+its scheduler, detangle records its choices and hashes the order of tasks. trouper's nodes are actors with mailboxes, detangle's
+are tasks that receive from its mailboxes, simloop's are protocols of asyncio that are called with datagrams.
 """
 
 import argparse
