@@ -7,9 +7,11 @@ from enum import Enum
 from typing import Any
 
 import pytest
+import trio
 from attrs import define, field, frozen
 
 from trouper import Actor, Request, actor, handles
+from trouper.actors.dispatcher import Dispatcher
 from trouper.mailbox import Fifo
 from trouper.simulation.client import Client, Workload
 from trouper.simulation.describing import describe, shown, snapshot
@@ -209,7 +211,29 @@ def test_oracles_are_shown_the_instances_that_run_now() -> None:
         third = simulation.actors(Box)
         assert len(third) == 2
         assert third[0] not in (*first, *second)
-        third.clear()
-        assert len(simulation.actors(Box)) == 2
+        for _ in range(2):  # what was found, and what is remembered
+            simulation.actors(Box).clear()
+        assert simulation.actors(Box) == third
 
     _run(workload)
+
+
+def test_of_the_workers_only_one_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler begins to wait on trio while a message arrives: who looks then whether anybody is ready does not wake a second worker."""
+    were_awake: list[bool] = []
+    wake = Dispatcher.wake
+
+    def recorded(self: Dispatcher) -> None:
+        were_awake.append(self.is_awake)
+        wake(self)
+
+    monkeypatch.setattr(Dispatcher, "wake", recorded)
+
+    async def workload(client: Client) -> None:
+        client.ref("a", "/user/box").tell_nowait(Put(1))
+        await trio.sleep(0.1)
+
+    events = _run(workload)
+    assert _numbers(events, "step", "a")
+    assert were_awake
+    assert not any(were_awake)
