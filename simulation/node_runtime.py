@@ -56,7 +56,10 @@ class Conductor(Dispatcher):
         world.wake = self.wake
 
     def wake(self) -> None:
-        """Something is ready, or due. To look whether anybody is ready lets time pass, and so may have woken a worker already."""
+        """
+        Something is ready, or due. Idempotent: to ask whether anybody is ready lets time pass, so that whoever asks before it wakes
+        a worker may find that one is awake by now. Two that believed to have the baton would run at a time.
+        """
         if not self.is_awake:
             super().wake()
 
@@ -319,7 +322,7 @@ class NodeRuntime(Runtime):
 
     def _arrange_turn(self) -> None:
         """The next turn of a slow node ends when it has taken its time, which begins now, unless one is under way."""
-        if self._withheld and not self._turn_is_due and not self.is_paused:
+        if self._withheld and not self._turn_is_due:
             self._turn_is_due = True
             self.world.at(self.world.now + self._turn_seconds, self._take_turn)
 
