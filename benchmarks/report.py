@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from attrs import frozen
-from limits import FIGURE_MAX, MULTIPLE_OF_BARE_MAX
+from limits import FIGURE_MAX, FIGURE_MIN, MULTIPLE_OF_BARE_MAX
 
 HEADINGS = ("work", "what one operation is", "each", "a second", "x bare", "spread", "limit", "kept")
 
@@ -39,7 +39,7 @@ class Rate:
 
 @frozen
 class Figure:
-    """What is no multiple of anything: bytes, milliseconds. One value a run; the median counts."""
+    """What is no multiple of anything: bytes, milliseconds, seeds a second. One value a run; the median counts."""
 
     name: str
     does: str
@@ -70,6 +70,11 @@ def _aligned(cell: str, width: int, column: int) -> str:
 def _row(finding: Finding) -> tuple[str, ...]:
     if isinstance(finding, Figure):
         value, limit = median(finding.values), FIGURE_MAX.get(finding.name)
+        least = FIGURE_MIN.get(finding.name)
+        if least is not None:
+            shown, verdict = f"at least {_amount(least)}", _kept(least, value)
+        else:
+            shown, verdict = ("", "") if limit is None else (f"{_amount(limit)} {finding.unit}", _kept(value, limit))
         return (
             finding.name,
             finding.does,
@@ -77,8 +82,8 @@ def _row(finding: Finding) -> tuple[str, ...]:
             "",
             "",
             f"{_amount(min(finding.values))}-{_amount(max(finding.values))}" if len(finding.values) > 1 else "",
-            "" if limit is None else f"{_amount(limit)} {finding.unit}",
-            "" if limit is None else _kept(value, limit),
+            shown,
+            verdict,
         )
     seconds = median(finding.seconds)
     multiples = finding.multiples

@@ -19,6 +19,7 @@ from bare import bare_seconds
 from memory import bytes_an_idle_actor
 from million import ACTORS, a_crowd_of
 from report import Figure, Finding, Rate, table, write_json
+from simulated import SIMULATED, measured
 from starvation import BUSY, IDLE, PROBES, Probe, Starved, run_probe, starvation_table
 from works import WORKS, Work
 
@@ -36,16 +37,18 @@ WEIGHED = {"bytes_idle_100k": 100_000, "bytes_idle_1m": 1_000_000}
 MILLION = "million_told_and_asked_gb"
 
 STARVING_ROUNDS_MAX = 5
+SIMULATED_ROUNDS_MAX = 3
 SAMPLES_MIN = 5
 
 
 @frozen
 class Plan:
-    """What is run: the works, the crowds that are weighed, the probes, the rounds, and by how much every number is divided."""
+    """What is run: works, crowds that are weighed, simulations, probes; in how many rounds, and by how much every number is divided."""
 
     works: Sequence[Work]
     weighed: Sequence[str]
     has_million: bool
+    simulations: Sequence[str]
     probes: Sequence[Probe]
     rounds: int
     divisor: int
@@ -53,7 +56,7 @@ class Plan:
 
 def plan_from(arguments: Sequence[str]) -> tuple[Plan, Path]:
     """The plan that the command line asks for, and where the results go."""
-    names = [*(work.name for work in WORKS), *WEIGHED, MILLION, *(probe.name for probe in PROBES)]
+    names = [*(work.name for work in WORKS), *WEIGHED, MILLION, *SIMULATED, *(probe.name for probe in PROBES)]
     parser = argparse.ArgumentParser(description="Measures trouper against the bare loop: a deque and a method call.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often every work is run; the median counts (default {ROUNDS})")
     parser.add_argument("--only", nargs="+", metavar="ID", choices=names, help=f"only these: {', '.join(names)}")
@@ -65,8 +68,9 @@ def plan_from(arguments: Sequence[str]) -> tuple[Plan, Path]:
     wanted = chosen.only or names
     works = [work for work in WORKS if work.name in wanted]
     weighed = [name for name in WEIGHED if name in wanted]
+    simulations = [name for name in SIMULATED if name in wanted]
     probes = [probe for probe in PROBES if probe.name in wanted]
-    return Plan(works, weighed, MILLION in wanted, probes, chosen.rounds, QUICK if chosen.quick else 1), chosen.results
+    return Plan(works, weighed, MILLION in wanted, simulations, probes, chosen.rounds, QUICK if chosen.quick else 1), chosen.results
 
 
 def measure(plan: Plan) -> Iterator[Finding]:
@@ -96,6 +100,15 @@ def measure(plan: Plan) -> Iterator[Finding]:
         actors = ACTORS // plan.divisor
         say(f"memory: {MILLION}")
         yield Figure(MILLION, f"{actors:,} actors, told and asked: peak", "GB", [a_crowd_of(actors).peak_bytes / 1e9])
+    simulated: dict[str, list[float]] = {name: [] for name in plan.simulations}
+    rounds = min(plan.rounds, SIMULATED_ROUNDS_MAX)
+    for number in range(1, rounds + 1):
+        for name, values in simulated.items():
+            say(f"round {number} of {rounds}: {name}")
+            values.append(measured(name, plan.divisor))
+    for name, values in simulated.items():
+        does, unit = SIMULATED[name]
+        yield Figure(name, does, unit, values)
     say("")
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..actors import ActorRef, AskStopped
-from ..actors.cell import CURRENT, Cell
+from ..actors.cell import CURRENT, GONE, Cell
 from ..actors.door import enqueue, has_room, put_nowait, refuse
 from ..actors.envelopes import Ask
 from ..mailbox import MailboxFull
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from .node_runtime import NodeRuntime
     from .schedule import Schedule
     from .world import World
-
-
-def node_name(node: str) -> str:
-    """The name of the node of an address: ``b`` of ``b@2``, which is its second life."""
-    return node.partition("@")[0]
 
 
 class Cluster:
@@ -80,40 +75,36 @@ class Cluster:
 
     # Sending
 
-    def _sent(self, source: NodeRuntime, target: Address, message: Any) -> int:
+    def _sent(self, source: NodeRuntime, target: RemoteCell, message: Any) -> int:
         world = self.world
-        world.messages += 1
-        number = world.messages
+        world.messages = number = world.messages + 1
         kind = type(message).__name__
-        self.message_types[kind] = self.message_types.get(kind, 0) + 1
-        if self.schedule.chains is not None:
-            self.schedule.chains.sent(number, CURRENT.get())
-        world.trace.add(world.now, "sent", source.name, f"{target.node}{target.path}", kind, snapshot(message), number)
+        types = self.message_types
+        types[kind] = types.get(kind, 0) + 1
+        chains = self.schedule.chains
+        if chains is not None:
+            chains.sent(number, CURRENT.get())
+        world.trace.add(world.now, "sent", source.name, target.shown, kind, snapshot(message), number)
         return number
 
     def _dropped(self, node: str, path: str, why: str, number: int) -> None:
         self.world.trace.add(self.world.now, "dropped", node, path, "", why, number)
 
-    def send_tell(self, source: NodeRuntime, target: Address, message: Any) -> None:
-        """Sends a message that is told. What a dead node sends goes nowhere."""
-        if source.is_dead:
-            return
+    def send_tell(self, source: NodeRuntime, target: RemoteCell, message: Any) -> None:
+        """Sends a message that is told."""
         packed = pack(message)
         number = self._sent(source, target, message)
-        arrive = partial(self._arrive, target, packed, number, None)
-        if not self.links.carry(source.name, node_name(target.node), (CURRENT.get(), target), arrive):
+        if not self.links.carry(source.name, target.node, (CURRENT.get(), target), partial(self._arrive, target, packed, number)):
             self._dropped(source.name, target.path, "network", number)
 
-    def send_ask(self, source: NodeRuntime, target: Address, ask: Ask) -> None:
+    def send_ask(self, source: NodeRuntime, target: RemoteCell, ask: Ask) -> None:
         """Sends a message that is asked."""
-        if source.is_dead:
-            return
         packed = pack(ask.message)
         number = self._sent(source, target, ask.message)
         self._asks[number] = ask, source
         self._numbers[ask] = number
         arrive = partial(self._arrive, target, packed, number, source.name)
-        if not self.links.carry(source.name, node_name(target.node), (CURRENT.get(), target), arrive):
+        if not self.links.carry(source.name, target.node, (CURRENT.get(), target), arrive):
             self._dropped(source.name, target.path, "network", number)
 
     def forget_ask(self, ask: Ask) -> None:
@@ -138,24 +129,27 @@ class Cluster:
 
     # Arriving
 
-    def _arrive(self, target: Address, packed: Any, number: int, asker: str | None) -> None:
-        runtime, cell = self.find(target)
-        name = node_name(target.node)
+    def _arrive(self, target: RemoteCell, packed: Any, number: int, asker: str | None = None) -> None:
+        runtime = self.up.get(target.node)
         if runtime is None:
-            self._dropped(name, target.path, "node is down", number)
+            self._dropped(target.node, target.path, "node is down", number)
             return
-        message: Any = runtime.here.run(unpack, packed)
+        cell = target.found
+        if cell is None or cell.dispatcher is not runtime or cell.phase == GONE:
+            target.found = cell = self.find(target.target)[1]
+        here = runtime.here
+        message: Any = here.run(unpack, packed) if type(packed) is bytes else packed
         if cell is None:
-            self._dropped(name, target.path, "no such actor", number)
+            self._dropped(target.node, target.path, "no such actor", number)
             if asker is not None:
-                self._reply(runtime, asker, number, target.path, None, AskStopped(target.path, type(message).__name__))
+                here.run(self._reply, runtime, asker, number, target.path, None, AskStopped(target.path, type(message).__name__))
             return
-        self.world.trace.add(self.world.now, "delivered", name, target.path, "", "", number)
-        self.schedule.arrived[id(message)] = message, number
+        self.world.trace.add(self.world.now, "delivered", target.node, target.path, "", "", number)
+        self.schedule.arrives(cell, message, number)
         if asker is None:
-            runtime.here.run(_put, cell, message)
+            here.run(_put, cell, message)
         else:
-            runtime.here.run(_post, cell, RemoteAsk(message, cell, partial(self._reply, runtime, asker, number, target.path)))
+            here.run(_post, cell, RemoteAsk(message, cell, partial(self._reply, runtime, asker, number, target.path)))
 
     def _reply(  # noqa: PLR0917
         self, source: NodeRuntime, asker: str, number: int, path: str, value: Any, error: BaseException | None

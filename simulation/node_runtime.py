@@ -30,7 +30,7 @@ from .randomness import TapedRandom
 if TYPE_CHECKING:
     from ..actors import ActorRef
     from .schedule import Schedule, SimulationPolicy
-    from .world import Due, World
+    from .world import World
 
 QUIET = logging.getLogger("trouper.simulation")
 """Where simulated nodes log: nothing, unless its level is lowered. What happens in a run is in its trace."""
@@ -52,6 +52,7 @@ class Conductor(Dispatcher):
     def __init__(self, world: World, policy: SimulationPolicy) -> None:
         super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
         self.schedule: Schedule = policy.new_ready_queue()
+        self._order = world.order
         world.wake = self.wake
 
     def wake(self) -> None:
@@ -61,6 +62,16 @@ class Conductor(Dispatcher):
         """
         if not self.is_awake:
             super().wake()
+
+    async def _park(self, me: Worker) -> None:
+        """If nobody runs but tasks of trio, it waits behind them, not until it is woken: that would be a tick of trio's more."""
+        order = self._order
+        if self.is_awake or not (order.batch or order.runnable):
+            await super()._park(me)
+            return
+        self.is_awake = True
+        order.last = me.task
+        await trio.lowlevel.checkpoint()
 
     def _adjust_share(self, cell: Cell, took: float) -> None:
         """A turn is one message, whatever the slice."""
@@ -165,7 +176,7 @@ class NodeRuntime(Runtime):
         self._has_missed_alarms = False
         self._held: list[trio.lowlevel.Task] = []
         self._turn_seconds = 0.0
-        self._turn: Due | None = None
+        self._turn_is_due = False
         self._set_at = world.now  # when the clock began to run as it does
         self._set_to = world.now  # and what it showed then
         super().__init__(
@@ -243,7 +254,13 @@ class NodeRuntime(Runtime):
         """A cell, which is remembered for those who look at the actors of the node."""
         cell = super().new_cell(spec, parent, name)
         self.cells.append(cell)
+        self.world.changes += 1
         return cell
+
+    def forget(self, cell: Cell) -> None:
+        """The actor is dead."""
+        super().forget(cell)
+        self._conductor.schedule.forget(cell)
 
     def cells_for(self, kind: type) -> list[Cell]:
         """The cells that may have an instance of *kind*: oracles ask after every step."""
@@ -309,11 +326,12 @@ class NodeRuntime(Runtime):
 
     def _arrange_turn(self) -> None:
         """The next turn of a slow node ends when it has taken its time, which begins now, unless one is under way."""
-        if self._withheld and self._turn is None:
-            self._turn = self.world.at(self.world.now + self._turn_seconds, self._take_turn)
+        if self._withheld and not self._turn_is_due:
+            self._turn_is_due = True
+            self.world.at(self.world.now + self._turn_seconds, self._take_turn)
 
     def _take_turn(self) -> None:
-        self._turn = None
+        self._turn_is_due = False
         if self.is_paused or not self._withheld:
             return
         place = self.world.tape.draw(len(self._withheld), f"step on slow {self.name}")
@@ -327,6 +345,7 @@ class NodeRuntime(Runtime):
         schedule.take_out(self)
         self._withheld.clear()
         for cell in self.cells:
+            schedule.forget(cell)
             if cell.worker is not None:
                 cell.worker.cut()
         if self.nursery is not None:

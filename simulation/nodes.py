@@ -147,11 +147,11 @@ class SimulatedNode:
 
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* that run on it."""
-        runtime = self.runtime
-        if runtime is None:
-            return []
-        cells = runtime.cells_for(kind)
-        return [cell.instance for cell in cells if isinstance(cell.instance, kind)]
+        return [cell.instance for cell in self.cells_for(kind) if isinstance(cell.instance, kind)]
+
+    def cells_for(self, kind: type) -> list[Cell]:
+        """The cells on it that may have an instance of *kind*, now or later."""
+        return [] if self.runtime is None else self.runtime.cells_for(kind)
 
     def start(self) -> None:
         """A new life: everything that runs on it starts anew."""
@@ -181,6 +181,7 @@ class SimulatedNode:
         )
         runtime.nursery = cast("Any", NodeTasks(self._conductor))
         self.runtime = self._cluster.up[self.name] = runtime
+        self._cluster.world.changes += 1
         runtime.slow_down(self._cluster.schedule, self.turn_seconds)
         runtime.here.run(begin, self._boot(runtime))
 
@@ -217,6 +218,7 @@ class SimulatedNode:
         self._left()
         self._ended.append(runtime)
         del self._cluster.up[self.name]
+        self._cluster.world.changes += 1
         is_so = self.disk is not None and self.disk.crash(disk)
         runtime.die(self._cluster.schedule)
         self._cluster.watches.silence(self.name)

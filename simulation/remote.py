@@ -57,10 +57,13 @@ class Wire:
 
     def append(self, item: Any) -> None:
         """Sends a message or an ask."""
+        source = sending_node()
+        if source.is_dead:
+            return  # what a dead node sends goes nowhere
         if isinstance(item, Ask):
-            self._cluster.send_ask(sending_node(), self._cell.target, item)
+            self._cluster.send_ask(source, self._cell, item)
         else:
-            self._cluster.send_tell(sending_node(), self._cell.target, item)
+            self._cluster.send_tell(source, self._cell, item)
 
 
 class Watchers(dict[Cell, None]):
@@ -92,14 +95,22 @@ class RemoteCell(Cell):
         cluster: Its nodes, and the network between them.
         target: Where the actor is. Incarnation 0 means whoever lives at that path now, and a node's name alone whichever life
             it has: what such a ref leads to outlives crashes.
+
+    Attributes:
+        node: The name of its node.
+        shown: What the trace calls it.
+        found: The actor that was met there last.
     """
 
-    __slots__ = ("_cluster", "_ties_of", "target")
+    __slots__ = ("_cluster", "_ties_of", "found", "node", "shown", "target")
 
     def __init__(self, cluster: Cluster, target: Address) -> None:  # its base would ask for a runtime, and this has whichever runs
         self._cluster = cluster
         self._ties_of: dict[Any, Ties] = {}
         self.target: Address = target
+        self.node: str = target.node.partition("@")[0]
+        self.shown: str = f"{target.node}{target.path}"
+        self.found: Cell | None = None
         self.spec: ChildSpec[Any] = ChildSpec(object)
         self.parent: Cell | None = None
         self.name: str = target.path.rpartition("/")[2]

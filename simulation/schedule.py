@@ -7,6 +7,7 @@ where a run is driven: asked whether anybody is ready, it checks what the last s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,33 @@ NOW = 1e18
 """Beyond the end of every slice."""
 
 
+class _Entry:
+    """
+    What the trace says of one cell.
+
+    Args:
+        path: Its own.
+        arrived: Messages from other nodes that wait in it, with their numbers, in the order in which they came.
+    """
+
+    __slots__ = ("arrived", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path: str = path
+        self.arrived: deque[tuple[Any, int]] = deque()
+
+    def number_of(self, message: Any) -> int:
+        """The number of a message that is taken out; 0 if it came from its own node. The same object may have come several times."""
+        arrived = self.arrived
+        if arrived[0][0] is message:
+            return arrived.popleft()[1]
+        for index, (other, number) in enumerate(arrived):  # it overtook some, or those before it have gone without a step
+            if other is message:
+                del arrived[index]
+                return number
+        return 0
+
+
 class Schedule:
     """
     Ready cells of all nodes.
@@ -43,11 +71,35 @@ class Schedule:
         self._strategy = strategy
         self._ready: list[Cell] = []
         self._stepped = False
-        self.arrived: dict[int, tuple[object, int]] = {}
-        self.paths: dict[Cell, str] = {}
+        self._entries: dict[Cell, _Entry] = {}
         self.chains: Chains | None = Chains(self._number_of_next) if strategy.follows_chains else None
         if self.chains is not None:
             strategy.follow(self.chains)
+
+    def arrives(self, cell: Cell, message: Any, number: int) -> None:
+        """A message from another node is about to be put into the queue of *cell*: the step that takes it has its number."""
+        entry = self._entries.get(cell) or self._enter(cell)
+        if entry.arrived:
+            self._let_go_of_the_lost(cell, entry)
+        entry.arrived.append((message, number))
+
+    def _let_go_of_the_lost(self, cell: Cell, entry: _Entry) -> None:
+        """Forgets the numbers of messages that have gone without a step: evicted, or taken back."""
+        ties = cell.ties
+        waiters = () if ties is None or ties.waiters is None else ties.waiters
+        queue = cell.queue or ()
+        if len(entry.arrived) > len(queue) + len(waiters):
+            waiting = {id(item.message if isinstance(item, Envelope) else item) for item in queue}
+            waiting.update(id(sender.message) for sender in waiters)
+            entry.arrived = deque(one for one in entry.arrived if id(one[0]) in waiting)
+
+    def forget(self, cell: Cell) -> None:
+        """The actor is dead."""
+        self._entries.pop(cell, None)
+
+    def _enter(self, cell: Cell) -> _Entry:
+        entry = self._entries[cell] = _Entry(cell.path)
+        return entry
 
     def append(self, cell: Cell, /) -> None:
         """A cell has become ready, or its turn of one message is over: if nothing waits in it any more, it is idle."""
@@ -92,29 +144,27 @@ class Schedule:
         world = self._world
         ready = self._ready
         count = len(ready)
-        cell = ready.pop(world.tape.choose(count, "step", self._propose) if count > 1 else 0)
+        cell = ready.pop() if count == 1 else ready.pop(world.tape.choose(count, "step", self._propose))
         self._stepped = True
         world.steps += 1
         if self.chains is not None:
             self.chains.step(cell)
-        path = self.paths.get(cell)
-        if path is None:
-            path = self.paths[cell] = cell.path
+        entry = self._entries.get(cell) or self._enter(cell)
         node: Any = cell.dispatcher
-        if cell.held is not None or not cell.queue:
+        queue = cell.queue
+        if cell.held is not None or not queue:
             what = cell.hand
             what = what.call.__name__ if isinstance(what, Job) else ""
-            world.trace.add(world.now, "resumed", node.name, path, what, "")
+            world.trace.add(world.now, "resumed", node.name, entry.path, what, "")
             return cell
-        item: Any = next(iter(cell.queue))
+        item: Any = next(iter(queue))
         message: Any = item.message if isinstance(item, Envelope) else item
         world.handled.add(type(message))  # pyright: ignore[reportUnknownArgumentType]
-        arrived = self.arrived.pop(id(message), None)
-        if arrived is not None and arrived[0] is message:
-            world.trace.add(world.now, "step", node.name, path, type(message).__name__, "", arrived[1])
-        else:
+        number = entry.number_of(message) if entry.arrived else 0
+        text: Any = ""  # of a message that has a number its sending tells
+        if not number:
             text = str(message.reason) if isinstance(item, DeathNotice) else snapshot(message)
-            world.trace.add(world.now, "step", node.name, path, type(message).__name__, text)
+        world.trace.add(world.now, "step", node.name, entry.path, type(message).__name__, text, number)
         return cell
 
     def _number_of_next(self, cell: Cell) -> int:
@@ -123,8 +173,8 @@ class Schedule:
             return 0
         item: Any = next(iter(cell.queue))
         message: Any = item.message if isinstance(item, Envelope) else item
-        arrived = self.arrived.get(id(message))
-        return arrived[1] if arrived is not None and arrived[0] is message else 0
+        entry = self._entries.get(cell)
+        return 0 if entry is None else next((number for other, number in entry.arrived if other is message), 0)
 
     def _propose(self, _count: int) -> int:
         return self._strategy.pick(self._ready)
@@ -154,4 +204,5 @@ class SimulationPolicy(Policy):
 
     def _counted(self) -> float:
         self._count += 1
-        return self._count if self._world.order.is_idle else NOW
+        order = self._world.order
+        return NOW if order.batch or order.runnable else self._count

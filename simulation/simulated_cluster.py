@@ -38,6 +38,7 @@ from .models import Model
 from .node_runtime import Conductor
 from .nodes import SimulatedNode, Within
 from .oracles import Predicate, Violation, linearizable, oracle
+from .population import Population
 from .schedule import Schedule, SimulationPolicy
 from .trace import EventKind, Trace
 from .world import World
@@ -79,6 +80,7 @@ class Simulation(FaultScopes):
         self.driver: FaultDriver | None = None
         self.digest: str = ""
         self._is_calm = False
+        self._population = Population(self.world, self.nodes)
         self._clients: dict[str, SimulatedNode] = {}
         self._disks: dict[str, Disk] = {}
         self._working = 0
@@ -238,7 +240,7 @@ class Simulation(FaultScopes):
 
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* on all nodes that are up: what oracles look at."""
-        return [found for node in self.nodes.values() for found in node.actors(kind)]
+        return self._population.instances(kind)
 
     def in_flight(self, kind: type[T], *, in_hand: bool = False) -> list[T]:
         """

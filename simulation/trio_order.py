@@ -9,7 +9,7 @@ draws from the tape. `tests/simulation/test_determinism.py` fails when one of th
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,23 +26,36 @@ class TaskOrder:
 
     Args:
         tape: Where the order is drawn; a tape of zeros runs them by age.
+
+    Attributes:
+        batch: The tasks of this tick that have not run yet.
+        runnable: Those of the next tick.
+        last: Runs behind all others of the next tick: who lets time pass, when they have nothing to run any more.
     """
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
-        self._batch: list[Any] = []
+        self.batch: list[Any] = []
+        self.runnable: Collection[Any] = ()
+        self.last: Any = None
         self._runner: Any = None
+        self._deadlines: Any = None
         self._held: dict[Any, list[Any]] = {}  # by the task that is held: those that would run, it or what it has started
 
     def shuffle(self, batch: list[Any]) -> None:
         """Called by trio with the tasks of one tick, the oldest first; it takes them from the end."""
         if self._held:
             self._take_held(batch)
+        last, self.last = self.last, None
+        if last is not None:
+            batch.remove(last)
         batch.reverse()
-        for last in range(len(batch) - 1, 0, -1):
-            chosen = last - self._tape.draw(last + 1, "task")
-            batch[last], batch[chosen] = batch[chosen], batch[last]
-        self._batch = batch
+        for place in range(len(batch) - 1, 0, -1):
+            chosen = place - self._tape.draw(place + 1, "task")
+            batch[place], batch[chosen] = batch[chosen], batch[place]
+        if last is not None:
+            batch.insert(0, last)
+        self.batch = batch
 
     def random(self) -> float:
         """What trio asks a generator for where it does not shuffle."""
@@ -50,13 +63,15 @@ class TaskOrder:
 
     def attach(self) -> None:
         """From now on it speaks of the run of trio that this is called in."""
-        self._runner = INTERNALS.GLOBAL_RUN_CONTEXT.runner
+        runner = self._runner = INTERNALS.GLOBAL_RUN_CONTEXT.runner
+        self.runnable = runner.runq
+        self._deadlines = runner.deadlines
 
     def hold(self, tasks: Iterable[Any]) -> None:
         """From now on these tasks do not run, nor do those in their nurseries; what wakes them waits."""
         for task in tasks:
             self._held.setdefault(task, [])
-        self._take_held(self._batch)
+        self._take_held(self.batch)
         self._take_held(self._runner.runq)
 
     def release(self, tasks: Iterable[Any]) -> None:
@@ -83,14 +98,9 @@ class TaskOrder:
         return True
 
     @property
-    def is_idle(self) -> bool:
-        """Whether no task of trio can run but the one that asks."""
-        return not self._batch and not self._runner.runq
-
-    @property
     def next_deadline(self) -> float:
         """When the next cancel scope of trio expires, in seconds of its clock."""
-        return self._runner.deadlines.next_deadline()  # type: ignore[no-any-return]
+        return self._deadlines.next_deadline()  # type: ignore[no-any-return]
 
 
 @contextmanager

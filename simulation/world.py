@@ -35,19 +35,6 @@ IDLE_WAIT_SECONDS: Final = 0.01
 """For so many real seconds."""
 
 
-class Due:
-    """One call at one time. `cancel` is idempotent."""
-
-    __slots__ = ("call",)
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self.call: Callable[[], object] | None = call
-
-    def cancel(self) -> None:
-        """It is not called any more."""
-        self.call = None
-
-
 class World:
     """
     One run.
@@ -69,24 +56,23 @@ class World:
         self.messages: int = 0
         self.handled: set[type] = set()  # classes of what actors were given
         self.events: int = 0
+        self.changes: int = 0  # of what there is: lives of nodes that began or ended, and cells that were made
         self.on_over: Callable[[], object] = _nothing
         self.wake: Callable[[], object] = _nothing
         self.checks: list[Callable[[], object]] = []
-        self._agenda: list[tuple[float, int, Due]] = []
+        self._agenda: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
 
-    def at(self, when: float, call: Callable[[], object]) -> Due:
+    def at(self, when: float, call: Callable[[], object]) -> None:
         """Calls *call* at *when*, or at once if that is past; what is due at the same time is called in the order it was asked for."""
-        due = Due(call)
-        self._count += 1
+        self._count = count = self._count + 1
         if when != math.inf:
-            heappush(self._agenda, (max(when, self.now), self._count, due))
-        return due
+            heappush(self._agenda, (max(self.now, when), count, call))
 
     @property
     def agenda(self) -> list[Callable[[], object]]:
         """What is going to be called, in its order."""
-        return [due.call for _, _, due in sorted(self._agenda, key=itemgetter(0, 1)) if due.call is not None]
+        return [call for _, _, call in sorted(self._agenda, key=itemgetter(0, 1))]
 
     def end(self) -> None:
         """The run is over: nothing of the simulated happens any more."""
@@ -106,18 +92,16 @@ class World:
         agenda = self._agenda
         order = self.order
         while not ready:
-            if self.is_over or not agenda or not order.is_idle:
+            if self.is_over or not agenda or order.batch or order.runnable:
                 return False
             when = agenda[0][0]
             if order.next_deadline < when:
                 return False
             self.now = when
             while agenda and agenda[0][0] <= when and not self.is_over:
-                call = heappop(agenda)[2].call
-                if call is not None:
-                    call()
-                self.events += 1
-                if self.events > EVENTS_MAX:
+                heappop(agenda)[2]()
+                self.events = events = self.events + 1
+                if events > EVENTS_MAX:
                     raise SimulationStuck(self.now, f"{EVENTS_MAX} timers and messages were due; is there a circle that takes no time?")
         return True
 

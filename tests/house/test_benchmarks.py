@@ -40,6 +40,9 @@ MEASURED = {
     "to_thread_p99_ms": "ms",
     "socket_echo_p99_ms": "ms",
     "subprocess_p50_ms": "ms",
+    "simulation_ring": "messages/CPU s",
+    "simulation_raft_seeds": "seeds/CPU s",
+    "simulation_two_jobs": "times",
 }
 """What is no multiple of the bare loop, and its unit."""
 
