@@ -14,7 +14,7 @@ SAFELY := PYTHONSAFEPATH=1
 # where the first python on PATH does.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(SAFELY) $(BIN)/python -m pyright
 
-.PHONY: help demo test crash bench bench-scale bench-compare bench-peers bench-simulators savina savina-peers clean
+.PHONY: help demo test crash bench bench-scale bench-compare bench-peers savina savina-peers clean
 
 help:
 	@echo "make demo                    runs the payments example"
@@ -24,7 +24,7 @@ help:
 	@echo "make bench-scale             draws what things cost as actors, mailboxes, subscribers and trees grow"
 	@echo "make bench-compare BASE=main says what became slower since another revision"
 	@echo "make bench-peers             compares trouper with other libraries and with the BEAM"
-	@echo "make bench-simulators        compares the simulator with other simulators"
+	@echo "make        compares the simulator with other simulators"
 	@echo "make savina                  runs the 30 programs of the Savina actor benchmark suite"
 	@echo "make clean                   removes what make and the tools made"
 
@@ -61,6 +61,10 @@ crash: $(STAMP)
 bench: $(STAMP)
 	@echo "== benchmarks/run.py"
 	@$(BIN)/python benchmarks/run.py
+	@echo "== benchmarks/persistence.py, beside the package eventsourcing"
+	@PEERS_PYTHON="$(PEERS_PYTHON)" $(BIN)/python benchmarks/persistence.py
+	@echo "== benchmarks/peers/simulators.py: the simulated ring beside other simulators"
+	@PEERS_PYTHON="$(PEERS_PYTHON)" $(BIN)/python benchmarks/peers/simulators.py
 
 # ARGS="--only tell_def" and the like.
 bench-compare: $(STAMP)
@@ -81,10 +85,6 @@ $(PLOTS)/.complete: benchmarks/scale/requirements.txt
 # Each library that trouper is compared with gets an environment of its own; Erlang and Elixir are used if they are on the machine.
 bench-peers: $(STAMP)
 	@PEERS_PYTHON="$(PEERS_PYTHON)" $(BIN)/python benchmarks/peers/run.py $(ARGS)
-
-# The simulated ring on other simulators, each in an environment of its own too.
-bench-simulators: $(STAMP)
-	@PEERS_PYTHON="$(PEERS_PYTHON)" $(BIN)/python benchmarks/peers/simulators.py $(ARGS)
 
 savina: $(STAMP)
 	@echo "== benchmarks/savina/run.py"

@@ -40,5 +40,9 @@ FIGURE_MIN: Final[Mapping[str, float]] = {
     "simulation_ring": 100_000.0,
     "simulation_raft_seeds": 200.0,
     "simulation_two_jobs": 1.7,
+    "persist_together_to_alone": 20.0,
+    "persist_together_to_eventsourcing": 10.0,
+    "recover": 150_000.0,
+    "publish_durable_to_persist": 0.5,
 }
 """By id: what a rate should be at least, in the unit of its figure."""

@@ -1,5 +1,5 @@
 """
-What persisting costs, round by round: `python benchmarks/persistence.py` prints the figures, `run.py` has them in its table.
+What persisting costs, round by round: `python benchmarks/persistence.py`, the second part of `make bench`.
 
 One by one, a commit is a sync of the disk; together, everybody who waits shares one. So how many times as fast two hundred are as one is as
 much a figure of the disk as of the group commit: where a sync takes a quarter of a millisecond the processor is what they wait
@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 import trio
@@ -25,6 +24,7 @@ from attrs import define, frozen
 sys.path.append(str(Path(__file__).resolve().parent / "peers"))
 
 from environments import PEERS, NotHere, environment_of, variables
+from report import Figure, table
 from settings import Peer
 
 from trouper import Actor, ActorRef, Request, actor, handles, open_system
@@ -204,16 +204,14 @@ def one_round(divisor: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Prints the medians."""
+    """Prints the medians, and whether they are what they should be at least."""
     parser = argparse.ArgumentParser(description="Measures what persisting costs.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is run; the median counts (default {ROUNDS})")
     parser.add_argument("--divisor", type=int, default=1, help="by how much every number is divided")
     chosen = parser.parse_args()
     rounds = [one_round(chosen.divisor) for _ in range(chosen.rounds)]
-    for name, (does, unit) in DOES.items():
-        values = [figures[name] for figures in rounds if name in figures]
-        if values:
-            print(f"{name}: {does}: {median(values):,.1f} {unit} ({min(values):,.1f} to {max(values):,.1f})")
+    found = [Figure(name, does, unit, [figures[name] for figures in rounds]) for name, (does, unit) in DOES.items() if name in rounds[0]]
+    print(table(found, chosen.rounds))
 
 
 if __name__ == "__main__":
