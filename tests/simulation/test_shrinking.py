@@ -48,7 +48,7 @@ def test_a_shrunk_run_breaks_the_same_and_the_correct_twin_is_right_in_it(name: 
     assert (after.violation.kind, after.violation.name) == (found.violation.kind, found.violation.name)
     assert shrunk.before.count == found.count
     assert after.count <= found.count / 4
-    assert shrunk.runs <= 300
+    assert shrunk.runs <= runs_max
     assert run_once(target, 5, record=after.draws).digest == after.digest
     streams: dict[str, list[int]] = {}
     for draw in after.draws:
