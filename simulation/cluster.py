@@ -92,6 +92,10 @@ class Cluster:
     def _dropped(self, node: str, path: str, why: str, number: int) -> None:
         self.world.trace.add(self.world.now, "dropped", node, path, "", why, number)
 
+    def lost_on_the_way(self, node: str, number: int) -> None:
+        """The network loses a message that was on its way."""
+        self._dropped(node, "", "network", number)
+
     def send_tell(self, source: NodeRuntime, target: Address, message: Any) -> None:
         """Sends a message that is told. What a dead node sends goes nowhere."""
         if source.is_dead:
@@ -99,7 +103,7 @@ class Cluster:
         packed = pack(message)
         number = self._sent(source, target, message)
         arrive = partial(self._arrive, target, packed, number, None)
-        if not self.links.carry(source.name, node_name(target.node), (CURRENT.get(), target), arrive):
+        if not self.links.carry(source.name, node_name(target.node), (CURRENT.get(), target), arrive, number, message):
             self._dropped(source.name, target.path, "network", number)
 
     def send_ask(self, source: NodeRuntime, target: Address, ask: Ask) -> None:
@@ -111,7 +115,7 @@ class Cluster:
         self._asks[number] = ask, source
         self._numbers[ask] = number
         arrive = partial(self._arrive, target, packed, number, source.name)
-        if not self.links.carry(source.name, node_name(target.node), (CURRENT.get(), target), arrive):
+        if not self.links.carry(source.name, node_name(target.node), (CURRENT.get(), target), arrive, number, ask.message):
             self._dropped(source.name, target.path, "network", number)
 
     def forget_ask(self, ask: Ask) -> None:
@@ -155,7 +159,7 @@ class Cluster:
             packed, what, text = pack_error(error, path, "a message"), type(error).__name__, str(error)
         world.trace.add(world.now, "sent", source.name, f"{asker} reply to {number}", what, text, back)
         arrive = partial(self._arrive_reply, asker, number, back, packed, error is not None)
-        if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive):
+        if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive, back, value if error is None else error):
             self._dropped(source.name, asker, "network", back)
 
     def _arrive_reply(self, asker: str, number: int, back: int, packed: Any, is_error: bool) -> None:

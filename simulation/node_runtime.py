@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextvars import Context as Contextvars
 from typing import TYPE_CHECKING, Any
 
-from ..actors.alarms import Alarms
+from ..actors.alarms import Alarm, Alarms
 from ..actors.cell import GONE, Cell
 from ..actors.dispatcher import Dispatcher, Worker
 from ..actors.envelopes import Ask
@@ -49,6 +49,7 @@ class Conductor(Dispatcher):
 
     def __init__(self, world: World, policy: SimulationPolicy) -> None:
         super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
+        self.world: World = world
         world.wake = self.wake_if_asleep
 
     def wake_if_asleep(self) -> None:
@@ -62,6 +63,11 @@ class Conductor(Dispatcher):
     def report_slow(self, cell: Cell, item: Any, seconds: float) -> None:
         """A handler took long in virtual time."""
         cell.dispatcher.report_slow(cell, item, seconds)
+
+    async def _stay_with(self, me: Worker, cell: Cell, trap: object) -> None:
+        """A handler waits on trio."""
+        self.world.on_trio(cell.path)
+        await super()._stay_with(me, cell, trap)
 
     def _let_go_of(self, me: Worker, cell: Cell, value: Any, error: BaseException | None) -> None:
         node: Any = cell.dispatcher
@@ -87,17 +93,33 @@ class NodeAlarms(Alarms):
 
     def __init__(self, node: NodeRuntime) -> None:
         self._node = node
+        self._thing = f"timers {node.name}"
         super().__init__(node.local_time)
 
     def arm_later(self, ask: Ask, timeout: float) -> None:
         """There are no slices that it could wait for."""
         self.arm(ask, timeout)
 
+    def arm(self, ask: Ask, timeout: float) -> None:
+        """See `Alarms.arm`."""
+        self._node.world.touched(self._thing, "")
+        super().arm(ask, timeout)
+
+    def at(self, when: float, call: Callable[[], object]) -> Alarm:
+        """See `Alarms.at`."""
+        self._node.world.touched(self._thing, "")
+        return super().at(when, call)
+
     def _wake_by(self, when: float) -> None:
         if when < self._until:
             self._until = when
             node = self._node
-            node.world.at(node.world_time(when), node.alarms_due)
+            if node.world.keeps_time:
+                node.world.at(node.world_time(when), node.alarms_due)
+
+    def next_due(self) -> float:
+        """When the first of them is due, by the clock of its node."""
+        return self._first()
 
     def ring_now(self) -> None:
         """Calls what is due, and asks to be woken for the next."""
@@ -164,6 +186,7 @@ class NodeRuntime(Runtime):
         self.log: logging.Logger = QUIET
         node_alarms = NodeAlarms(self)
         self.alarms: Alarms = node_alarms
+        self._node_alarms = node_alarms
         self._ring = node_alarms.ring_now
         self.dead_letter_log: SparseLog = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
         self.failure_log: SparseLog = SparseLog(QUIET, self.alarms, logging.ERROR, "failures")
@@ -188,6 +211,10 @@ class NodeRuntime(Runtime):
         while self.began + (world - self.began) * self.rate < local:
             world = math.nextafter(world, math.inf)
         return world
+
+    def next_due(self) -> float:
+        """When something of its own is due, in seconds of the world."""
+        return self.world_time(self._node_alarms.next_due())
 
     def alarms_due(self) -> None:
         """Something of its own is due, unless that has changed meanwhile."""

@@ -41,6 +41,7 @@ class NodeTasks:
     async def _run(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         scope = trio.CancelScope()
         self._scopes[scope] = None
+        self._conductor.world.on_trio("a background task")
         try:
             with scope:
                 await call(*arguments)
@@ -120,6 +121,7 @@ class SimulatedNode:
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* that run on it."""
         runtime = self.runtime
+        self._cluster.world.observed(self.name, kind)
         if runtime is None:
             return []
         cells = runtime.cells_for(kind)
@@ -201,6 +203,7 @@ class SimulatedNode:
 
     def _note(self, what: str) -> None:
         world = self._cluster.world
+        world.touched(f"node {self.name}", "")
         world.trace.add(world.now, "fault", self.name, "", what, "")
 
     def _failed(self, error: BaseException) -> None:

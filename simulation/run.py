@@ -81,7 +81,7 @@ def run_once(
     Args:
         target: Describes the cluster.
         seed: Of the tape.
-        strategy: ``random``, ``fifo``, ``pct:3``, ``delay:2`` or ``portfolio``.
+        strategy: ``random``, ``fifo``, ``pct:3``, ``delay:2`` or ``portfolio``; ``exhaustive:1`` and ``states:1`` run the calmest order.
         record: Draws to be replayed first.
         after: Where draws come from when the record is over.
         keeps: Whether the outcome has the events and the draws of a run that found nothing.
@@ -96,10 +96,20 @@ def run_streams(target: Target, streams: Mapping[str, Sequence[int]], *, keeps: 
     return run_on(target, StreamTape(streams), StrategyChoice("fifo"), keeps=keeps)
 
 
-def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool, keeps_states: bool = False) -> Outcome:
-    """Runs *target* once on *tape*; see `run_once`."""
+def run_on(
+    target: Target,
+    tape: Tape,
+    strategy: StrategyChoice,
+    *,
+    keeps: bool,
+    keeps_states: bool = False,
+    prepare: Callable[[Simulation], object] | None = None,
+) -> Outcome:
+    """Runs *target* once on *tape*; see `run_once`. Before that, *prepare* is called with the simulation."""
     trace = Trace(keeps=keeps, keeps_states=keeps_states)
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
+    if prepare is not None:
+        prepare(simulation)
     world = simulation.world
     violation: Violation | None = None
     with ordered_by(world.order), _without_collector(), guarded():
@@ -113,6 +123,8 @@ def run_on(target: Target, tape: Tape, strategy: StrategyChoice, *, keeps: bool,
     violation = simulation.violation or violation
     driver = simulation.driver
     fired = dict(driver.fired) if driver is not None else {}
+    if simulation.any_order is not None:
+        fired.update(simulation.any_order.fired)
     links = simulation.links
     for kind, count in (("loss", links.losses), ("duplicate", links.duplicates), ("slow", links.slow), ("cut off", links.cut_off)):
         if count:

@@ -74,10 +74,13 @@ class Schedule:
 
     def popleft(self) -> Cell:
         """The cell that runs next."""
-        world = self._world
         ready = self._ready
         count = len(ready)
-        cell = ready.pop(world.tape.choose(count, "step", self._propose) if count > 1 else 0)
+        return self._noted(ready.pop(self._world.tape.choose(count, "step", self._propose) if count > 1 else 0))
+
+    def _noted(self, cell: Cell) -> Cell:
+        """Writes into the trace that a cell runs now."""
+        world = self._world
         self._stepped = True
         world.steps += 1
         path = self.paths.get(cell)

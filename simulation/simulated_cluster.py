@@ -17,6 +17,7 @@ import trio
 from ..actors import ActorRef, ActorSpec, actor
 from ..registry import Address
 from ..supervision import describe_cause
+from .any_order import AnyOrder
 from .client import ClientActor, Workload
 from .cluster import Cluster
 from .describing import describe
@@ -29,6 +30,7 @@ from .node_runtime import Conductor
 from .nodes import SimulatedNode
 from .oracles import Oracle, Predicate, Violation, linearizable, oracle
 from .schedule import Schedule, SimulationPolicy
+from .strategies import ANY_ORDER, BOUND_MAX, AnyOrderStrategy
 from .trace import EventKind, Trace
 from .world import World
 
@@ -57,14 +59,20 @@ class Simulation:
 
     def __init__(self, tape: Tape, trace: Trace, strategy: Strategy) -> None:
         self.world: World = World(tape, trace)
-        self.history: History = History()
+        self.history: History = History(lambda way: self.world.touched("history", way))
         self.violation: Violation | None = None
         self.nodes: dict[str, SimulatedNode] = {}
         self.duration: float | None = None
         self.ask_timeout: float = 1.0
-        self._schedule = Schedule(self.world, strategy)
+        self.any_order: AnyOrder | None = None
+        bound = strategy.bound if isinstance(strategy, AnyOrderStrategy) else -1
+        if bound >= 0 or tape.begins_with(ANY_ORDER):  # so that the tape alone tells what kind of run it is
+            bound = tape.choose(BOUND_MAX + 2, ANY_ORDER, lambda _: bound + 1) - 1
+        if bound >= 0:
+            self.any_order = AnyOrder(self.world, strategy, bound)
+        self._schedule = self.any_order or Schedule(self.world, strategy)
         self._policy = SimulationPolicy(self.world, self._schedule)
-        self.links: Links = Links(self.world, Conditions())
+        self.links: Links = Links(self.world, Conditions()) if self.any_order is None else self.any_order.links
         self._cluster = Cluster(self.world, self.links, self._schedule, detection_seconds=0.5)
         self._faults = Faults.none()
         self.driver: FaultDriver | None = None
@@ -227,6 +235,9 @@ class Simulation:
         async with trio.open_nursery() as nursery:
             conductor.nursery = nursery
             target(self)
+            if self.any_order is not None:
+                self.any_order.allow(self._faults, self._cluster, self.nodes)
+                self._faults = Faults.none()  # those that it chooses are no matter of chance
             driver = self.driver = FaultDriver(self._faults, self._cluster, tuple(self.nodes.values()))
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
@@ -271,9 +282,11 @@ class Simulation:
         self._violate("node", name, describe_cause(error))
 
     def _violate(self, kind: str, name: str, text: str) -> None:
+        self.world.touched("the verdict", "")
         if self.violation is None:
             self.violation = Violation(kind, name, text, self.world.now)
-            self.world.end()
+            if self.world.ends_with_violation:
+                self.world.end()
 
     def _judge(self, kind: str, one: Oracle) -> bool:
         text = one.holds()
@@ -291,7 +304,7 @@ class Simulation:
         world = self.world
         if self._is_calm:
             return
-        self._is_calm = True
+        self._is_calm = world.is_calm = True
         self.note("fault", "", "calm", "the clients have ended, or had their time: all faults end")
         assert self.driver is not None
         self.driver.stop()
@@ -306,7 +319,14 @@ class Simulation:
     def _check_eventually(self) -> None:
         self._eventually = [(one, within) for one, within in self._eventually if one.holds() is not None]
         if not self._eventually:
+            self._end()
+
+    def _end(self) -> None:
+        """All that should come true has; if every order is possible, what is on its way arrives first."""
+        if self.any_order is None:
             self.world.end()
+        else:
+            self.world.at(self.world.now, self.world.end)
 
     def _too_late(self, late: Oracle) -> None:
         if any(one is late for one, _ in self._eventually):

@@ -70,6 +70,12 @@ class World:
         self.on_over: Callable[[], object] = _nothing
         self.wake: Callable[[], object] = _nothing
         self.checks: list[Callable[[], object]] = []
+        self.is_calm: bool = False
+        self.keeps_time: bool = True  # whether messages and timers come when they are due, and not when they are chosen
+        self.ends_with_violation: bool = True
+        self.touched: Callable[[str, str], object] = _nobody_asks
+        self.observed: Callable[[str, type], object] = _nobody_asks
+        self.on_trio: Callable[[str], object] = _nobody_asks
         self._agenda: list[tuple[float, int, Due]] = []
         self._count = 0
 
@@ -94,8 +100,8 @@ class World:
         if self.steps > STEPS_MAX:
             raise SimulationStuck(self.now, f"{STEPS_MAX} steps were made; is there a circle of messages that takes no time?")
 
-    def pass_time(self, ready: list[Any]) -> bool:
-        """Lets time pass until something is *ready*. False: trio comes first, or nothing can happen any more."""
+    def pass_time(self, ready: list[Any], *, only_once: bool = False) -> bool:
+        """Lets time pass until something is *ready*, or to what is due next. False: trio comes first, or nothing can happen any more."""
         agenda = self._agenda
         order = self.order
         while not ready:
@@ -112,6 +118,8 @@ class World:
                 self.events += 1
                 if self.events > EVENTS_MAX:
                     raise SimulationStuck(self.now, f"{EVENTS_MAX} timers and messages were due; is there a circle that takes no time?")
+            if only_once:
+                return True
         return True
 
     def next_due(self) -> float:
@@ -121,6 +129,10 @@ class World:
 
 def _nothing() -> None:
     """Before the run is set up nobody listens."""
+
+
+def _nobody_asks(*_what: object) -> None:
+    """Who explores every order asks what a step touches; nobody else does."""
 
 
 @final
