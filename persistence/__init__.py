@@ -5,6 +5,9 @@ from .applies import restores as restores
 from .codec import Codec as Codec
 from .codec import Encoded as Encoded
 from .courier import Courier as Courier
+from .disk_journal import Disk as Disk
+from .disk_journal import DiskJournal as DiskJournal
+from .disk_tables import DiskTables as DiskTables
 from .entities import Entities as Entities
 from .entities import entities as entities
 from .errors import CorruptRecord as CorruptRecord
@@ -44,6 +47,7 @@ from .once import Delivery as Delivery
 from .once import Seen as Seen
 from .once import SeenDeliveries as SeenDeliveries
 from .opening import open_journal as open_journal
+from .opening import use_journal as use_journal
 from .projection import Projection as Projection
 from .projection import projects as projects
 from .recording import SnapshotBroken as SnapshotBroken

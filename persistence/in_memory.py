@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, takewhile
 from operator import itemgetter
 from time import time
@@ -28,9 +28,14 @@ class InMemoryJournal:
     Guarantees:
         * What it gives was encoded and is decoded anew: no two actors share an event.
         * It never waits.
+
+    Args:
+        name: For the text of errors.
+        clock: The time at which things are written, in seconds; by default since 1970.
     """
 
     name: str = "in memory"
+    clock: Callable[[], float] = time
     _events: defaultdict[str, list[StoredEvent]] = field(factory=lambda: defaultdict[str, list[StoredEvent]](list), init=False)
     _facts: list[StoredFact] = field(factory=list[StoredFact], init=False)
     _last_offset: int = field(default=0, init=False)
@@ -41,7 +46,7 @@ class InMemoryJournal:
         kept = self._events[entry.identity]
         if len(kept) > entry.after:
             raise WriteConflict(entry.identity, entry.after + 1, entry.writer, kept[entry.after].writer)
-        at = time()
+        at = self.clock()
         kept.extend(StoredEvent(sequence, *event, entry.writer, at) for sequence, event in enumerate(entry.events, start=entry.after + 1))
         first = self._last_offset + 1
         for fact in entry.facts:
@@ -76,15 +81,24 @@ class InMemoryJournal:
 
     async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
         """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many."""
-        before = len(self._facts)
+        return self.forget_through(self.last_beyond(older_than, keep, keep_bytes))
+
+    def last_beyond(self, older_than: float | None, keep: int | None, keep_bytes: int | None) -> int:
+        """The offset of the last fact that is beyond one of the limits; 0 if none is."""
+        facts = self._facts
+        count = 0
         if older_than is not None:
-            limit = time() - older_than
-            old = [number for number, fact in enumerate(self._facts, start=1) if fact.at < limit]
-            self._facts = self._facts[old[-1] if old else 0 :]
+            limit = self.clock() - older_than
+            count = max((number for number, fact in enumerate(facts, start=1) if fact.at < limit), default=0)
         if keep is not None:
-            self._facts = self._facts[max(0, len(self._facts) - keep) :]
+            count = max(count, len(facts) - keep)
         if keep_bytes is not None:
-            sizes = accumulate(len(fact.payload) for fact in reversed(self._facts))
-            kept = sum(1 for _ in takewhile(lambda size: size <= keep_bytes, sizes))
-            self._facts = self._facts[len(self._facts) - kept :]
+            sizes = accumulate(len(fact.payload) for fact in reversed(facts))
+            count = max(count, len(facts) - sum(1 for _ in takewhile(lambda size: size <= keep_bytes, sizes)))
+        return facts[count - 1].offset if count else 0
+
+    def forget_through(self, offset: int) -> int:
+        """Deletes the facts up to *offset*. Returns how many."""
+        before = len(self._facts)
+        self._facts = self._facts[bisect_right(self._facts, offset, key=itemgetter(0)) :]
         return before - len(self._facts)

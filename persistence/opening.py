@@ -33,15 +33,19 @@ async def open_journal(where: str | PathLike[str] | Journal, *, busy_timeout: fl
     """
     if isinstance(where, str | PathLike):
         async with SqliteJournal(where, busy_timeout=busy_timeout) as journal:
-            with _in_use(journal):
+            with use_journal(journal):
                 yield journal
     else:
-        with _in_use(where):
+        with use_journal(where):
             yield where
 
 
 @contextmanager
-def _in_use(journal: Journal) -> Generator[None]:
+def use_journal(journal: Journal) -> Generator[None]:
+    """
+    Gives a journal that is open to every system that is opened in its block. Nodes of a simulation are surrounded by it:
+    ``sim.node("bank", BANK, within=lambda: use_journal(DiskJournal(sim.disk("bank"))))``.
+    """
     token = JOURNAL.set(journal)
     try:
         yield

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-import trio
 from attrs import define, field
 
 from ..actors.actor import Actor
@@ -23,8 +21,8 @@ from .errors import NoJournal, PoisonedFact
 from .fact_log import Followed, Following
 from .journal import Journal
 from .opening import JOURNAL
-from .read_model import Query, ReadModel, beside, set_next_offset, versions_of
-from .work_thread import WorkThread
+from .read_model import ReadModel, set_next_offset
+from .tables import Tables, Work, tables_of
 
 M_contra = TypeVar("M_contra", contravariant=True)
 F_contra = TypeVar("F_contra", contravariant=True)
@@ -60,26 +58,25 @@ class _Projected(Generic[F_contra]):
 
 @define(eq=False)
 class _Folding:
-    """One file that is being filled from the log."""
+    """One version of the tables that is being filled from the log."""
 
     owner: Projection[Any, Any]
     model: ReadModel
-    thread: WorkThread[Query] = field(init=False)
+    work: Work
     following: Following[Any] = field(init=False)
     in_hand: int = field(default=0, init=False)
 
     async def open(self, journal: Journal, fact_types: tuple[type, ...]) -> None:
-        """Opens the file, and makes the tables if they are not there. Raises JournalError."""
-        self.thread = WorkThread(self.model.name, self.model.perform, self.model.close)
+        """Makes the tables if they are not there. Raises JournalError."""
         try:
-            self.following = Following(journal, fact_types, await self.thread.do(self.model.make))
+            self.following = Following(journal, fact_types, await self.work.do(self.model.make))
         except BaseException:
-            await self.thread.close()
+            await self.work.close()
             raise
 
     async def close(self) -> None:
-        """Ends the thread, and closes the file with it."""
-        await self.thread.close()
+        """Ends the work on it."""
+        await self.work.close()
 
     async def fold_more(self, *, wait: bool = True) -> None:
         """Folds the facts that are there; without *wait* it may be none. Raises PoisonedFact."""
@@ -87,11 +84,11 @@ class _Folding:
         self.in_hand = len(facts)
         after = self.following.offset
         try:
-            await self.thread.do(lambda connection: self._fold(connection, facts, after))
+            await self.work.do(lambda connection: self._fold(connection, facts, after))
         except PoisonedFact as poisoned:
             poison = poisoned.offset
             good = [followed for followed in facts if followed.offset < poison]
-            await self.thread.do(lambda connection: self._fold(connection, good, poison))
+            await self.work.do(lambda connection: self._fold(connection, good, poison))
             self.in_hand -= len(good)
             raise
         self.in_hand = 0
@@ -118,7 +115,8 @@ class Projection(Actor[M_contra], _Projected[F_contra], Generic[M_contra, F_cont
         * That the tables have what was persisted a moment ago: `lag` says how far they are behind.
 
     Attributes:
-        file: Where the tables are, a text or a path: files of their own, with the version behind their names. A field of the subclass.
+        file: Where the tables are, a text or a path: files of their own, with the version behind their names; or `DiskTables`, on a
+            simulated node. A field of the subclass.
         tables: The statements that make them.
         version: Goes up when the tables, or what is put into them, change.
     """
@@ -163,7 +161,7 @@ class Projection(Actor[M_contra], _Projected[F_contra], Generic[M_contra, F_cont
 
     async def query(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Runs a function of a connection to the tables, in their thread. For handlers of questions. Raises JournalError."""
-        return await self._folding.thread.do(query)  # type: ignore[no-any-return]
+        return await self._folding.work.do(query)  # type: ignore[no-any-return]
 
     def fold(self, fact: object, model: sqlite3.Connection) -> None:
         """Folds one fact: by the method for its class, or for the first class of its MRO that has one."""
@@ -172,12 +170,12 @@ class Projection(Actor[M_contra], _Projected[F_contra], Generic[M_contra, F_cont
 
     async def on_start(self) -> None:
         """Opens the tables, and begins to fold. Not to be overridden."""
-        file = Path(str(self.file))
-        others = await trio.to_thread.run_sync(versions_of, file)
-        self._folding = self._present = await self._open(file, self.version)
+        tables = tables_of(self.file)
+        others = await tables.versions()
+        self._folding = self._present = await self._open(tables, self.version)
         old = max((version for version in others if version != self.version), default=None)
         if old is not None:
-            self._folding = await self._open(file, old)
+            self._folding = await self._open(tables, old)
         self.context.start_soon(self._run, self._present)
 
     async def on_stop(self, reason: Exit) -> None:  # noqa: ARG002
@@ -193,8 +191,9 @@ class Projection(Actor[M_contra], _Projected[F_contra], Generic[M_contra, F_cont
         if self._folding is not self._present:
             await self._folding.close()
 
-    async def _open(self, file: Path, version: int) -> _Folding:
-        folding = _Folding(self, ReadModel(beside(file, f".{version}"), version, self.tables))
+    async def _open(self, tables: Tables, version: int) -> _Folding:
+        model = ReadModel(tables.place(version), version, self.tables)
+        folding = _Folding(self, model, tables.work(model.name, model.perform, model.close))
         await folding.open(self.journal, self.__facts__)
         return folding
 

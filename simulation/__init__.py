@@ -18,6 +18,8 @@ from .determinism import CheckFailed as CheckFailed
 from .determinism import Divergence as Divergence
 from .determinism import check_determinism as check_determinism
 from .disk import Disk as Disk
+from .errors import DiskCorrupted as DiskCorrupted
+from .errors import InjectedFailure as InjectedFailure
 from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure
@@ -45,6 +47,7 @@ from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
 from .run import Outcome as Outcome
 from .run import run_once as run_once
+from .scope import Scope as Scope
 from .shrinking import NothingToShrink as NothingToShrink
 from .shrinking import Shrunk as Shrunk
 from .shrinking import shrink as shrink

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import attrs
 
 from ..actors.cell import UP, Cell
-from .describing import describe
+from .describing import snapshot
 from .faults import Faults
 from .footprints import EVERYTHING, Footprint
 from .in_flight import Flying, InFlight, name_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .strategies import Strategy
     from .world import World
 
-COVERED = frozenset(("crashes", "loss", "duplication", "reordering", "pauses", "tail"))
+COVERED = frozenset(("crashes", "loss", "duplication", "reordering", "pauses", "tail", "slow_nodes", "every", "lasts"))
 """Faults that are choices here, or that every order has in it anyway."""
 
 
@@ -73,7 +73,7 @@ class AnyOrder(Schedule):
 
     def __init__(self, world: World, strategy: Strategy, bound: int) -> None:
         super().__init__(world, strategy)
-        self.links: InFlight = InFlight(world, Conditions(tail=0.0), self._place, self._step_number)
+        self.links: InFlight = InFlight(world, Conditions(), self._place, self._step_number)
         self.watcher: StepWatcher = StepWatcher()
         self.explorer: Explorer | None = None
         self.left: int = bound
@@ -90,7 +90,7 @@ class AnyOrder(Schedule):
         self._is_in_step = False
         self._is_judging = False
         self._observed: dict[tuple[str, type], None] = {}
-        self._looked_like: tuple[str, ...] | None = None
+        self._looked_like: tuple[object, ...] | None = None
         world.touched = self.watcher.touch
         world.observed = self._observe
 
@@ -104,10 +104,9 @@ class AnyOrder(Schedule):
     def allow(self, faults: Faults, cluster: Cluster, nodes: dict[str, SimulatedNode]) -> None:
         """Which faults there may be, and where."""
         self._faults, self.cluster, self._nodes = faults, cluster, nodes
-        conditions = self.links.conditions
-        self.links.conditions = attrs.evolve(conditions, reorders=conditions.reorders or faults.reordering)
+        self.links.reorders = faults.reordering
         for each in attrs.fields(Faults):
-            if each.name not in COVERED and each.name not in ("every", "lasts") and getattr(faults, each.name):
+            if each.name not in COVERED and getattr(faults, each.name):
                 self.unexplored[each.name] = None
 
     # The ready queue
@@ -117,8 +116,16 @@ class AnyOrder(Schedule):
         before = len(self._ready)
         super().append(cell)
         if len(self._ready) > before:
-            self._place_of[cell] = self._place()
-            self.watcher.rouse(cell)
+            self._admitted(cell)
+
+    def admit(self, cell: Cell) -> None:
+        """A cell of a slow node may run now."""
+        super().admit(cell)
+        self._admitted(cell)
+
+    def _admitted(self, cell: Cell) -> None:
+        self._place_of[cell] = self._place()
+        self.watcher.rouse(cell)
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -211,12 +218,12 @@ class AnyOrder(Schedule):
         else:
             self.watcher.touch(EVERYTHING)
 
-    def _look(self) -> tuple[str, ...]:
+    def _look(self) -> tuple[object, ...]:
         """All that oracles have looked at so far; empty if nobody knows what they look at."""
         assert self.cluster is not None
         up = self.cluster.up
         return tuple(
-            f"{name_of(cell)} {describe(cell.instance)}"
+            (name_of(cell), snapshot(cell.instance))
             for node, kind in self._observed
             if node in up
             for cell in up[node].cells_for(kind)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from attrs import define, field, frozen
 
 from ..actors import Actor, ActorRef, AskError, handles
-from .describing import describe
+from .describing import snapshot
 from .history import UNKNOWN
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Client:
                 answer.close()
             return None
         operation = simulation.history.begin(self.name, kind, argument)
-        simulation.note("client", self.name, kind, describe(argument))
+        simulation.note("client", self.name, kind, snapshot(argument))
         try:
             reply = await answer
         except AskError as error:
@@ -86,7 +86,7 @@ class Client:
             simulation.history.end(operation, UNKNOWN)
             return None
         answered = reply if result is None else result(reply)
-        simulation.note("client", self.name, f"{kind}: done", describe(answered))
+        simulation.note("client", self.name, f"{kind}: done", snapshot(answered))
         simulation.history.end(operation, answered)
         return reply
 

@@ -16,7 +16,7 @@ from ..actors.door import enqueue, has_room, put_nowait, refuse
 from ..actors.envelopes import Ask
 from ..mailbox import MailboxFull
 from ..registry import Address
-from .describing import describe
+from .describing import snapshot
 from .packing import pack, pack_error, unpack, unpack_error
 from .remote import RemoteAsk, RemoteCell
 from .watches import Watches
@@ -86,7 +86,7 @@ class Cluster:
         number = world.messages
         kind = type(message).__name__
         self.message_types[kind] = self.message_types.get(kind, 0) + 1
-        world.trace.add(world.now, "sent", source.name, f"{target.node}{target.path}", kind, describe(message), number)
+        world.trace.add(world.now, "sent", source.name, f"{target.node}{target.path}", kind, snapshot(message), number)
         return number
 
     def _dropped(self, node: str, path: str, why: str, number: int) -> None:
@@ -154,7 +154,7 @@ class Cluster:
         world.messages += 1
         back = world.messages
         if error is None:
-            packed, what, text = pack(value), type(value).__name__, describe(value)
+            packed, what, text = pack(value), type(value).__name__, snapshot(value)
         else:
             packed, what, text = pack_error(error, path, "a message"), type(error).__name__, str(error)
         world.trace.add(world.now, "sent", source.name, f"{asker} reply to {number}", what, text, back)

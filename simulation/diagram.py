@@ -22,7 +22,10 @@ from .trace import Event
 REPLY: Final = re.compile(r"(?P<asker>.*) reply to (?P<number>\d+)", re.DOTALL)
 """Where a reply goes, as the trace has it."""
 
-FAULT_ENDS: Final = {"restart": "crash", "resume": "pause", "heal": "partition"}
+FAULTS_OF_NODES: Final = ("slow node", "drift", "full mailbox", "restart storm")
+"""Faults of one node that last, besides crashes and pauses."""
+
+FAULT_ENDS: Final = {"restart": "crash", "resume": "pause", "heal": "partition", **{f"{kind} ends": kind for kind in FAULTS_OF_NODES}}
 """What ends which fault."""
 
 
@@ -65,9 +68,9 @@ class Span:
     A fault from one event to another.
 
     Args:
-        kind: crash, pause or partition.
+        kind: crash, pause, partition, or one of FAULTS_OF_NODES.
         lane: Whose; empty for a partition.
-        text: Of a partition: who is cut off from whom.
+        text: Of a partition: who is cut off from whom. Else what there is to say.
         begin: The event.
         end: The event; None: it lasted to the end of the run.
     """
@@ -201,12 +204,12 @@ def _spans(events: Sequence[Event]) -> tuple[Span, ...]:
         begin = under_way.pop(key, None)
         if begin is not None:
             kind, lane, links = key
-            spans.append(Span(kind, lane, cut_in_words(links), begin, place))
+            spans.append(Span(kind, lane, cut_in_words(links) if kind == "partition" else links, begin, place))
 
     for place, event in enumerate(events):
         if event.kind != "fault":
             continue
-        if event.what in {"crash", "pause", "partition"}:
+        if event.what in FAULT_ENDS.values():
             if event.what == "crash":
                 end(("pause", event.node, ""), place)
             under_way.setdefault((event.what, event.node, event.text), place)

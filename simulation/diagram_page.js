@@ -141,7 +141,7 @@ function draw() {
     const top = yOf(begin), height = Math.max(6, (last === null ? end : yOf(last)) - top);
     const bar = { "data-bar": kind, x: x.get(lane) - 8, y: top, width: 16, height, rx: 2, fill: kind === "crash" ? "url(#down)" : "url(#paused)" };
     element("rect", bar, svg);
-    const word = kind === "crash" ? "DOWN" : "PAUSED";
+    const word = kind === "crash" ? "DOWN" : kind === "pause" ? "PAUSED" : kind.toUpperCase();
     for (let at = top + Math.min(height / 2, 100); height > 50 && at < top + height - 20; at += 250) {
       element("text", { class: "bar-text", x: x.get(lane), y: at, transform: `rotate(-90 ${x.get(lane)} ${at}) translate(0 3)` }, svg, word);
     }
@@ -213,7 +213,8 @@ function drawMark(turn, lastTime, laneWidth) {
   explain(group, () => turnDetails(turn), () => select(turn));
   if (isNetwork) {
     if (what === "calm") element("line", { class: "lane", x1: GUTTER, x2: width, y1: at, y2: at }, group);
-    element("text", { class: "note", x: GUTTER + 28, y: at - 4 }, group, what === "calm" ? text : "");
+    const isInItsBand = what === "partition" || what === "heal";
+    element("text", { class: "note", x: GUTTER + 28, y: at - 4 }, group, isInItsBand ? "" : what === "calm" || !text ? text || what : `${what}: ${text}`);
     return lastTime;
   }
   const label = labelOf(turn), change = byId("states").checked ? changeText(turn) : "", letters = Math.floor((laneWidth - 26) / (label.isClient ? 7.2 : CHARACTER));

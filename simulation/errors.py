@@ -30,6 +30,31 @@ class NodeDown(TrouperError):
 
 
 @define(eq=False)
+class DiskCorrupted(TrouperError):
+    """What was read from a simulated disk is no whole value: a crash tore its write. Bytes and text are read in part instead."""
+
+    node: str
+    key: str
+
+    def __str__(self) -> str:
+        return (
+            f"The disk of node {self.node!r} has no whole value for {self.key!r}: a crash tore its write. Write under a new key, sync, and "
+            f"only then let a small record point to it; or catch this error and recover from elsewhere."
+        )
+
+
+@define(eq=False)
+class InjectedFailure(TrouperError):
+    """The failure of an actor in a restart storm: no code of its own raised it."""
+
+    path: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.path} was made to fail by the simulation: failure {self.count} of this storm"
+
+
+@define(eq=False)
 class RemoteFailure(TrouperError):
     """Stands for an exception on another node that could not be pickled."""
 

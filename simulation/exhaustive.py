@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from attrs import define, field
-
+from .coverage import Coverage
 from .exploring import Report, collected_seldom
 from .orders import OrderSearch
 from .run import Outcome, Target, run_on, run_once
-from .search import Search, SearchTape
+from .search import SearchTape
 from .states import State, StateSearch
 from .strategies import StrategyChoice
-
-if TYPE_CHECKING:
-    from .simulated_cluster import Simulation
 
 
 def explore_orders(

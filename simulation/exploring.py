@@ -18,7 +18,9 @@ from typing import Any, Final
 
 from attrs import asdict, define, field
 
+from .coverage import Coverage
 from .run import Outcome, Target, run_once
+from .strategies import AnyOrderStrategy, StrategyChoice
 
 VIOLATIONS_KEPT: Final = 10
 """Runs with a violation whose tape is kept in a report; the others are counted."""
@@ -48,6 +50,7 @@ class Report:
         fired: Which faults came, and how often.
         message_types: What was sent between nodes, and how often.
         kinds: Which oracles were broken, in how many runs.
+        coverage: How much of what can happen they were, if every order was explored.
     """
 
     target: str
@@ -62,6 +65,7 @@ class Report:
     fired: Counter[str] = field(factory=Counter[str])
     message_types: Counter[str] = field(factory=Counter[str])
     kinds: Counter[str] = field(factory=Counter[str])
+    coverage: Coverage | None = None
 
     @property
     def first(self) -> Outcome | None:
@@ -91,6 +95,7 @@ class Report:
             {"seed": one.seed, "violation": None if one.violation is None else asdict(one.violation), "digest": one.digest, "mix": one.mix}
             for one in self.found
         ]
+        plain["coverage"] = None if self.coverage is None else asdict(self.coverage)
         return plain
 
     def __str__(self) -> str:
@@ -100,6 +105,8 @@ class Report:
             f"{self.target}: {self.seeds} seeds, {self.violations} violations ({self.strategy}; {rate:.0f} seeds a CPU second)",
             f"  {self.steps} steps, {self.messages} messages, {self.virtual_seconds:.1f} virtual seconds; faults: {fired}",
         ]
+        if self.coverage is not None:
+            lines.insert(1, f"  {self.coverage}")
         lines += [f"  {count} x {kind}" for kind, count in sorted(self.kinds.items())]
         if self.first is not None:
             lines.append(f"  seed {self.first.seed}: {self.first.violation}")
@@ -130,6 +137,12 @@ def explore(
         on_outcome: Called with each outcome, in no order if there are several jobs.
     """
     wanted = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    any_order = StrategyChoice(strategy).for_seed(0)
+    if isinstance(any_order, AnyOrderStrategy):
+        from .exhaustive import explore_orders, explore_states  # noqa: PLC0415  # it needs the report that is defined here
+
+        every = explore_states if any_order.counts_states else explore_orders
+        return every(target, bound=any_order.bound, runs_max=len(wanted), stops_at_first=stops_at_first, on_outcome=on_outcome)
     report = Report(getattr(target, "__name__", repr(target)), strategy)
     began = time.process_time()
     for outcome, cpu_seconds in _outcomes(target, wanted, strategy, jobs, stops_at_first):
@@ -146,7 +159,7 @@ def explore(
 
 def _outcomes(target: Target, seeds: Sequence[int], strategy: str, jobs: int, stops: bool) -> Iterator[tuple[Outcome, float]]:
     if jobs == 1 or "fork" not in multiprocessing.get_all_start_methods():
-        with _collected_seldom() as collect:
+        with collected_seldom() as collect:
             for seed in seeds:
                 yield run_once(target, seed, strategy=strategy), 0.0
                 collect()
@@ -172,7 +185,7 @@ def _run_inherited(batch: tuple[int, Sequence[int]]) -> list[tuple[Outcome, floa
 
 def _run_batch(target: Target, strategy: str, stops: bool, seeds: Sequence[int]) -> list[tuple[Outcome, float]]:
     outcomes: list[tuple[Outcome, float]] = []
-    with _collected_seldom() as collect:
+    with collected_seldom() as collect:
         for seed in seeds:
             began = time.process_time()
             outcome = run_once(target, seed, strategy=strategy)
@@ -184,7 +197,7 @@ def _run_batch(target: Target, strategy: str, stops: bool, seeds: Sequence[int])
 
 
 @contextmanager
-def _collected_seldom() -> Generator[Callable[[], None]]:
+def collected_seldom() -> Generator[Callable[[], None]]:
     """
     Python's collector does not come by itself in this block, but when as many runs have ended as are worth its while: it
     cost a third of a short run. What was there before is not looked through.

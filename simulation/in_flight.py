@@ -16,7 +16,7 @@ from attrs import define
 
 from ..actors.cell import Background, Cell
 from ..registry import Address
-from .describing import describe
+from .describing import Snapshot, shown, snapshot
 from .links import Conditions, Links
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Flying:
     receiver: str
     arrive: Callable[[], object]
     number: int
-    message: object
+    message: Snapshot
     since: int
     sent_by: int
 
@@ -63,6 +63,7 @@ class InFlight(Links):
     def __init__(self, world: World, conditions: Conditions, next_place: Callable[[], int], present_step: Callable[[], int]) -> None:
         super().__init__(world, conditions)
         self.channels: dict[str, deque[Flying]] = {}
+        self.reorders: bool = False
         self._next_place = next_place
         self._present_step = present_step
         self._sent: dict[str, int] = {}
@@ -80,12 +81,12 @@ class InFlight(Links):
             self.cut_off += 1
             return False
         sender, receiver = _ends(channel, source)
-        flying = Flying(source, target, receiver, arrive, number, message, self._next_place(), self._present_step())
+        flying = Flying(source, target, receiver, arrive, number, snapshot(message), self._next_place(), self._present_step())
         name = f"{sender} > {receiver}"
         if self.keeps:
-            self.channels.setdefault(f"{name} {describe(message)}", deque((flying,)))
+            self.channels.setdefault(f"{name} {shown(flying.message)}", deque((flying,)))
             return True
-        if self.conditions.reorders:
+        if self.reorders or self.conditions.reorders:
             name = self._numbered(name)
         self._put(name, flying)
         return True

@@ -141,10 +141,6 @@ class Links:
         """It does again."""
         self._cuts.pop((source, target), None)
 
-    def mend_all(self) -> None:
-        """Every cut is healed."""
-        self._cuts.clear()
-
     def is_cut(self, source: str, target: str) -> bool:
         """Whether nothing gets from *source* to *target*."""
         return (source, target) in self._cuts

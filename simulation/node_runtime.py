@@ -28,7 +28,7 @@ from .randomness import TapedRandom
 if TYPE_CHECKING:
     from ..actors import ActorRef
     from .schedule import Schedule, SimulationPolicy
-    from .world import World
+    from .world import Due, World
 
 QUIET = logging.getLogger("trouper.simulation")
 """Where simulated nodes log: nothing, unless its level is lowered. What happens in a run is in its trace."""
@@ -50,6 +50,7 @@ class Conductor(Dispatcher):
     def __init__(self, world: World, policy: SimulationPolicy) -> None:
         super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
         self.world: World = world
+        self.schedule: Schedule = policy.new_ready_queue()
         world.wake = self.wake_if_asleep
 
     def wake_if_asleep(self) -> None:
@@ -121,6 +122,11 @@ class NodeAlarms(Alarms):
         """When the first of them is due, by the clock of its node."""
         return self._first()
 
+    def look_again(self) -> None:
+        """The clock runs otherwise now: what is due first is due at another time of the world."""
+        self._until = math.inf
+        self._wake_by(self._first())
+
     def ring_now(self) -> None:
         """Calls what is due, and asks to be woken for the next."""
         self._until = -1.0  # what is set meanwhile is found by the look at the first
@@ -144,7 +150,7 @@ class NodeRuntime(Runtime):
         on_interrupt: Called with what a handler raised that is no failure of its actor.
     """
 
-    # Invariant: is_open iff its cells may run: it is neither paused nor dead.
+    # Invariant: is_open iff its cells may run when they like: it is neither paused nor slow nor dead.
 
     def __init__(
         self,
@@ -163,16 +169,21 @@ class NodeRuntime(Runtime):
         self.life: int = life
         self.world: World = world
         self.rate: float = rate
-        self.began: float = world.now
         self.is_open: bool = True
+        self.is_paused: bool = False
         self.is_dead: bool = False
         self.cells: list[Cell] = []
         self._conductor = conductor
+        self._schedule = conductor.schedule
         self._resolve_foreign = resolve_foreign
         self._withheld: list[Cell] = []
         self._cells_for: dict[type, tuple[int, list[Cell]]] = {}
         self._found: dict[str, Cell] = {}
         self._has_missed_alarms = False
+        self._turn_seconds = 0.0
+        self._turn: Due | None = None
+        self._set_at = world.now  # when the clock began to run as it does
+        self._set_to = world.now  # and what it showed then
         super().__init__(
             f"{name}@{life}",
             conductor.policy,
@@ -188,6 +199,7 @@ class NodeRuntime(Runtime):
         self.alarms: Alarms = node_alarms
         self._node_alarms = node_alarms
         self._ring = node_alarms.ring_now
+        self._look_again = node_alarms.look_again
         self.dead_letter_log: SparseLog = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
         self.failure_log: SparseLog = SparseLog(QUIET, self.alarms, logging.ERROR, "failures")
         self.deques: deque[deque[Any]] = conductor.deques
@@ -201,14 +213,14 @@ class NodeRuntime(Runtime):
 
     def local_time(self) -> float:
         """Seconds since its start by its own clock, and as many as the world had then."""
-        return self.began + (self.world.now - self.began) * self.rate
+        return self._set_to + (self.world.now - self._set_at) * self.rate
 
     def world_time(self, local: float) -> float:
-        """When its own clock has come to *local*, and not a rounding error before."""
+        """When its own clock has come to *local*, and not a rounding error before, if it goes on as it does."""
         if local == math.inf:
             return local
-        world = self.began + (local - self.began) / self.rate
-        while self.began + (world - self.began) * self.rate < local:
+        world = self._set_at + (local - self._set_to) / self.rate
+        while self._set_to + (world - self._set_at) * self.rate < local:
             world = math.nextafter(world, math.inf)
         return world
 
@@ -216,12 +228,18 @@ class NodeRuntime(Runtime):
         """When something of its own is due, in seconds of the world."""
         return self.world_time(self._node_alarms.next_due())
 
+    def run_at(self, rate: float) -> None:
+        """From now on its clock runs at another rate. What it shows does not jump."""
+        self._set_to, self._set_at = self.local_time(), self.world.now
+        self.rate = rate
+        self._look_again()
+
     def alarms_due(self) -> None:
         """Something of its own is due, unless that has changed meanwhile."""
-        if self.is_open:
-            self.here.run(self._ring)
-        elif not self.is_dead:
+        if self.is_paused:
             self._has_missed_alarms = True
+        elif not self.is_dead:
+            self.here.run(self._ring)
 
     # Who runs
 
@@ -237,9 +255,10 @@ class NodeRuntime(Runtime):
         """Who asks from another node is not outside: the network wakes it."""
 
     def withhold(self, cell: Cell) -> None:
-        """A cell became ready while the node is paused, or after it crashed."""
+        """A cell became ready while the node is paused or slow, or after it crashed."""
         if not self.is_dead:
             self._withheld.append(cell)
+            self._arrange_turn()
 
     def new_cell(self, spec: ChildSpec[Any], parent: Cell, name: str) -> Cell:
         """A cell, which is remembered for those who look at the actors of the node."""
@@ -278,25 +297,50 @@ class NodeRuntime(Runtime):
 
     def pause(self, schedule: Schedule) -> None:
         """Nothing of it runs until `unpause`; what is due and what arrives waits."""
-        if self.is_open:
-            self.is_open = False
-            self._withheld = schedule.take_out(self)
+        self.is_paused = True
+        self._open_or_close(schedule)
 
     def unpause(self, schedule: Schedule) -> None:
         """It goes on with all that has waited."""
-        if self.is_dead or self.is_open:
-            return
-        self.is_open = True
-        withheld, self._withheld = self._withheld, []
-        for cell in withheld:
-            schedule.append(cell)
+        self.is_paused = False
+        self._open_or_close(schedule)
         if self._has_missed_alarms:
             self._has_missed_alarms = False
             self.alarms_due()
 
+    def slow_down(self, schedule: Schedule, turn_seconds: float) -> None:
+        """From now on each turn of its cells takes so many seconds, one after the other; 0: no time."""
+        self._turn_seconds = turn_seconds
+        self._open_or_close(schedule)
+
+    def _open_or_close(self, schedule: Schedule) -> None:
+        is_open = not (self.is_dead or self.is_paused or self._turn_seconds)
+        if self.is_open and not is_open:
+            self._withheld = schedule.take_out(self)
+        elif is_open and not self.is_open:
+            withheld, self._withheld = self._withheld, []
+            self.is_open = True
+            for cell in withheld:
+                schedule.append(cell)
+        self.is_open = is_open
+        self._arrange_turn()
+
+    def _arrange_turn(self) -> None:
+        """The next turn of a slow node ends when it has taken its time, which begins now, unless one is under way."""
+        if self._withheld and self._turn is None and not self.is_paused:
+            self._turn = self.world.at(self.world.now + self._turn_seconds, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        if self.is_paused or not self._withheld:
+            return
+        place = self.world.tape.draw(len(self._withheld), f"step on slow {self.name}")
+        self._schedule.admit(self._withheld.pop(place))
+        self._arrange_turn()
+
     def die(self, schedule: Schedule) -> None:
         """It crashes: nothing of it runs any more, and what of it is suspended in tasks of trio is cancelled without effect."""
-        self.is_open = False
+        self.is_open = self.is_paused = False
         self.is_dead = True
         schedule.take_out(self)
         self._withheld.clear()

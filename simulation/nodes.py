@@ -15,7 +15,7 @@ from ..events import EventStream
 from ..registry import Address
 from ..system import System
 from ..system.opening import guardian
-from .disk import Disk
+from .disk import Disk, DiskFate
 from .node_runtime import Conductor, NodeRuntime
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class SimulatedNode:
         self.name: str = name
         self.life: int = 0
         self.rate: float = 1.0
+        self.drift: float = 1.0
+        self.turn_seconds: float = 0.0
         self.is_absent: bool = False
         self.disk: Disk | None = None
         self.runtime: NodeRuntime | None = None
@@ -101,7 +103,7 @@ class SimulatedNode:
     @property
     def is_paused(self) -> bool:
         """Whether it lives and stands still."""
-        return self.runtime is not None and not self.runtime.is_open
+        return self.runtime is not None and self.runtime.is_paused
 
     @property
     def system(self) -> System:
@@ -139,7 +141,7 @@ class SimulatedNode:
             self.life,
             self._cluster.world,
             self._conductor,
-            rate=self.rate,
+            rate=self.rate * self.drift,
             ask_timeout=self._ask_timeout,
             resolve_foreign=self._cluster.ref_at,
             on_collapse=self._failed,
@@ -147,6 +149,7 @@ class SimulatedNode:
         )
         runtime.nursery = cast("Any", NodeTasks(self._conductor))
         self.runtime = self._cluster.up[self.name] = runtime
+        runtime.slow_down(self._cluster.schedule, self.turn_seconds)
         runtime.here.run(begin, self._boot(runtime))
 
     async def _boot(self, runtime: NodeRuntime) -> None:
@@ -167,19 +170,24 @@ class SimulatedNode:
             await not_up
         return cell
 
-    def crash(self) -> None:
-        """Ends this life: what was in memory is lost, what was on its way from it arrives."""
+    def crash(self, disk: DiskFate = "kept") -> bool:
+        """
+        Ends this life: what was in memory is lost, what was on its way from it arrives.
+
+        Args:
+            disk: What becomes of its disk. Returns whether that did happen to it.
+        """
         runtime = self.runtime
         if runtime is None:
-            return
+            return False
         self._note("crash")
         self.runtime = None
         self._ended.append(runtime)
         del self._cluster.up[self.name]
-        if self.disk is not None:
-            self.disk.crash()
+        is_so = self.disk is not None and self.disk.crash(disk)
         runtime.die(self._cluster.schedule)
         self._cluster.watches.silence(self.name)
+        return is_so
 
     def pause(self) -> None:
         """It stands still: nothing of it runs, and what arrives waits."""
@@ -192,6 +200,18 @@ class SimulatedNode:
         if self.runtime is not None and self.is_paused:
             self._note("resume")
             self.runtime.unpause(self._cluster.schedule)
+
+    def slow_down(self, turn_seconds: float) -> None:
+        """From now on each turn of its actors takes so many seconds; 0: no time, as usual."""
+        self.turn_seconds = turn_seconds
+        if self.runtime is not None:
+            self.runtime.slow_down(self._cluster.schedule, turn_seconds)
+
+    def drift_at(self, drift: float) -> None:
+        """From now on its clock runs so many times as fast as its rate says."""
+        self.drift = drift
+        if self.runtime is not None:
+            self.runtime.run_at(self.rate * drift)
 
     def end(self) -> None:
         """The run is over."""

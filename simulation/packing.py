@@ -1,13 +1,16 @@
 """
 What crosses the simulated network: bytes, as on a real one, so that nodes share nothing.
 
-`pickle` where it can, since it is fast, and cloudpickle for the rest: classes and functions of a test or a script.
+`pickle` where it can, since it is fast, and cloudpickle for the rest: classes and functions of a test or a script. What consists of nothing
+that can change travels as it is: whether it was copied is not to be seen.
 """
 
 from __future__ import annotations
 
 import pickle
-from typing import Any, cast
+from dataclasses import fields as dataclass_fields
+from enum import Enum
+from typing import Any, Final, cast
 
 import attrs
 import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
@@ -15,27 +18,37 @@ import cloudpickle  # type: ignore[import-untyped]  # pyright: ignore[reportMiss
 from ..actors import AskFailed
 from ..supervision import Exit, describe_cause
 from .errors import RemoteFailure
+from .reading import Reader, reader_of
 
-SHARED_TYPES = (int, str, float, bool, bytes, type(None))
-"""Values that cannot change: what consists of nothing else need not be copied."""
+FLAT: Final = frozenset((int, str, float, bool, bytes, complex, type(None)))
+"""Types of values that cannot change, and have no parts that could."""
 
-_is_flat: dict[type, tuple[str, ...] | None] = {}
-"""The fields of frozen classes; None of classes that have to be copied."""
+_readers: dict[type, Reader | None] = {}
+"""By type: reads what its values consist of, if they can change only there; None of types whose values have to be copied."""
+
+
+def is_unchanging(value: object) -> bool:
+    """
+    Whether nothing in it can ever change: flat values, and tuples, frozensets, enums, frozen attrs classes and frozen
+    dataclasses of such.
+    """
+    kind = type(value)
+    if kind in FLAT:
+        return True
+    try:
+        read = _readers[kind]
+    except KeyError:
+        read = _readers[kind] = _reader_of(kind)
+    if read is None:
+        return False
+    parts = read(value)
+    return FLAT.issuperset(map(type, parts)) or all(map(is_unchanging, parts))
 
 
 def pack(message: Any) -> Any:
     """The message as it travels; `unpack` makes it whole."""
-    kind: Any = type(message)  # pyright: ignore[reportUnknownVariableType]
-    try:
-        names = _is_flat[kind]
-    except KeyError:
-        names = _is_flat[kind] = _flat_fields(kind)
-    if names is not None:
-        for name in names:
-            if type(getattr(message, name)) not in SHARED_TYPES:
-                break
-        else:
-            return message
+    if type(message) is not bytes and is_unchanging(message):  # bytes are what pickled messages are told by
+        return message
     dumps: Any = cloudpickle.dumps  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     try:
         return pickle.dumps(message, 5)
@@ -48,13 +61,27 @@ def unpack(packed: Any) -> Any:
     return pickle.loads(packed) if type(packed) is bytes else packed  # noqa: S301  # it was pickled by this process
 
 
-def _flat_fields(kind: type) -> tuple[str, ...] | None:
-    if kind in SHARED_TYPES and kind is not bytes:
-        return ()
-    properties: Any = getattr(kind, "__attrs_props__", None)  # of attrs 25.4 and later; before, all is pickled
+def _reader_of(kind: Any) -> Reader | None:
+    if kind in (tuple, frozenset):
+        return _itself
+    if issubclass(kind, Enum):
+        return reader_of(())
+    properties = _own(kind, "__attrs_props__")  # of attrs 25.4 and later; before, all is pickled
     if properties is not None and properties.is_frozen:
-        return tuple(field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind)))
+        return reader_of(tuple(field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind))))
+    properties = _own(kind, "__dataclass_params__")
+    if properties is not None and properties.frozen:
+        return reader_of(tuple(field.name for field in dataclass_fields(kind)))
     return None
+
+
+def _own(kind: Any, name: str) -> Any:
+    """What a class says of itself, and does not inherit: a subclass may have parts that change."""
+    return kind.__dict__.get(name)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def pack_error(error: BaseException, path: str, message_type: str) -> Any:

@@ -122,13 +122,12 @@ def run_on(
             violation = Violation("stuck", "the run", str(first), world.now)
     violation = simulation.violation or violation
     driver = simulation.driver
-    fired = dict(driver.fired) if driver is not None else {}
+    fired = dict(simulation.fired)
     if simulation.any_order is not None:
-        fired.update(simulation.any_order.fired)
+        fired |= simulation.any_order.fired
     links = simulation.links
-    for kind, count in (("loss", links.losses), ("duplicate", links.duplicates), ("slow", links.slow), ("cut off", links.cut_off)):
-        if count:
-            fired[kind] = count
+    on_the_way = {"loss": links.losses, "duplicate": links.duplicates, "slow": links.slow, "cut off": links.cut_off}
+    fired |= {kind: count for kind, count in on_the_way.items() if count}
     return Outcome(
         tape.seed,
         strategy.text,

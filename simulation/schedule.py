@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ..actors.cell import IDLE, Cell
 from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
-from ..actors.policy import Policy, ReadyQueue
+from ..actors.policy import Policy
 from ..mailbox import Envelope
-from .describing import describe
+from .describing import snapshot
 
 if TYPE_CHECKING:
     from .strategies import Strategy
@@ -60,6 +60,11 @@ class Schedule:
         else:
             node.withhold(cell)
 
+    def admit(self, cell: Cell) -> None:
+        """A cell of a slow node may run now."""
+        self._ready.append(cell)
+        self._world.wake()
+
     def __len__(self) -> int:
         return len(self._ready)
 
@@ -98,7 +103,7 @@ class Schedule:
         if arrived is not None and arrived[0] is message:
             world.trace.add(world.now, "step", node.name, path, type(message).__name__, "", arrived[1])
         else:
-            text = str(message.reason) if isinstance(item, DeathNotice) else describe(message)
+            text = str(message.reason) if isinstance(item, DeathNotice) else snapshot(message)
             world.trace.add(world.now, "step", node.name, path, type(message).__name__, text)
         return cell
 
@@ -124,7 +129,7 @@ class SimulationPolicy(Policy):
         self._count = 0
         self.clock: Callable[[], float] = self._counted
 
-    def new_ready_queue(self) -> ReadyQueue:
+    def new_ready_queue(self) -> Schedule:
         """The one schedule of all nodes."""
         return self._schedule
 

@@ -7,8 +7,7 @@ what must come true eventually has from then on the time that it was promised. A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -22,7 +21,9 @@ from .client import ClientActor, Workload
 from .cluster import Cluster
 from .describing import describe
 from .disk import Disk
-from .faults import FaultDriver, Faults
+from .fault_driver import FaultDriver
+from .fault_scopes import FaultScopes
+from .faults import Faults
 from .history import History
 from .links import Conditions, Links
 from .models import Model
@@ -47,7 +48,7 @@ DURATION_OF_CLIENTS_SECONDS = 30.0
 """How long the clients of a run may work."""
 
 
-class Simulation:
+class Simulation(FaultScopes):
     """
     One run.
 
@@ -61,7 +62,6 @@ class Simulation:
         self.world: World = World(tape, trace)
         self.history: History = History(lambda way: self.world.touched("history", way))
         self.violation: Violation | None = None
-        self.nodes: dict[str, SimulatedNode] = {}
         self.duration: float | None = None
         self.ask_timeout: float = 1.0
         self.any_order: AnyOrder | None = None
@@ -70,10 +70,10 @@ class Simulation:
             bound = tape.choose(BOUND_MAX + 2, ANY_ORDER, lambda _: bound + 1) - 1
         if bound >= 0:
             self.any_order = AnyOrder(self.world, strategy, bound)
-        self._schedule = self.any_order or Schedule(self.world, strategy)
+        self._schedule = Schedule(self.world, strategy) if self.any_order is None else self.any_order
         self._policy = SimulationPolicy(self.world, self._schedule)
         self.links: Links = Links(self.world, Conditions()) if self.any_order is None else self.any_order.links
-        self._cluster = Cluster(self.world, self.links, self._schedule, detection_seconds=0.5)
+        super().__init__(Cluster(self.world, self.links, self._schedule, detection_seconds=0.5))
         self._faults = Faults.none()
         self.driver: FaultDriver | None = None
         self.digest: str = ""
@@ -116,6 +116,11 @@ class Simulation:
             disk = self._disks[name] = Disk(self.world, name)
         return disk
 
+    @property
+    def disks(self) -> list[Disk]:
+        """Of all nodes."""
+        return list(self._disks.values())
+
     def _check_name(self, name: str) -> None:
         if name in self.nodes or name in self._clients:
             raise ValueError(f"There is a node {name!r} already.")
@@ -132,10 +137,6 @@ class Simulation:
         an argument of specs, since it serves on every node.
         """
         return self._cluster.ref_at(Address(node, path, 0))
-
-    def network(self, conditions: Conditions) -> None:
-        """How the network is where no fault makes it worse."""
-        self.links.conditions = conditions
 
     def failure_detector(self, seconds: float) -> None:
         """After how many seconds of silence a node's actors are reported as terminated to those who watch them."""
@@ -187,42 +188,6 @@ class Simulation:
         """Writes something into the trace."""
         self.world.trace.add(self.world.now, kind, node, "", what, text)
 
-    # Faults by hand
-
-    @contextmanager
-    def cut(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool = True) -> Generator[None]:
-        """Cuts the nodes *some* off from *others* in a block: both ways, or only what *some* send."""
-        links = [(one, other) for one in some for other in others]
-        links += [(other, one) for one, other in links] if both_ways else []
-        cut = ", ".join(f"{one}>{other}" for one, other in links)
-        self.note("fault", "", "partition", cut)
-        for one, other in links:
-            self._cluster.cut(one, other)
-        try:
-            yield
-        finally:
-            self.note("fault", "", "heal", cut)
-            for one, other in links:
-                self.links.mend(one, other)
-
-    @contextmanager
-    def down(self, name: str) -> Generator[None]:
-        """A node crashes, and starts again at the end of a block."""
-        self.nodes[name].crash()
-        try:
-            yield
-        finally:
-            self.nodes[name].start()
-
-    @contextmanager
-    def paused(self, name: str) -> Generator[None]:
-        """A node stands still in a block."""
-        self.nodes[name].pause()
-        try:
-            yield
-        finally:
-            self.nodes[name].unpause()
-
     # The run
 
     async def run(self, target: Callable[[Simulation], object]) -> None:
@@ -238,7 +203,7 @@ class Simulation:
             if self.any_order is not None:
                 self.any_order.allow(self._faults, self._cluster, self.nodes)
                 self._faults = Faults.none()  # those that it chooses are no matter of chance
-            driver = self.driver = FaultDriver(self._faults, self._cluster, tuple(self.nodes.values()))
+            driver = self.driver = FaultDriver(self._faults, self, self.world.tape)
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
             if self._always:
@@ -253,6 +218,7 @@ class Simulation:
             world.at(duration, self._calm)
             conductor.wake_if_asleep()
             await over.wait()
+            self.forget_all()
             for kind, one in self._at_the_end if self.violation is None else ():
                 self._judge(kind, one)
             self.digest = world.trace.digest  # what follows is no part of the run
@@ -279,7 +245,8 @@ class Simulation:
         self._violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
 
     def _node_failed(self, name: str, error: BaseException) -> None:
-        self._violate("node", name, describe_cause(error))
+        if name not in self.nodes or not self.survives_collapse(name, error):
+            self._violate("node", name, describe_cause(error))
 
     def _violate(self, kind: str, name: str, text: str) -> None:
         self.world.touched("the verdict", "")

@@ -15,7 +15,7 @@ from attrs import define, field
 from ..actors.cell import UP
 from ..mailbox import Envelope
 from .any_order import Option
-from .describing import describe
+from .describing import describe, shown
 from .footprints import Footprint
 from .in_flight import name_of
 from .search import START, NotExplored, Search
@@ -165,11 +165,11 @@ def state_of(simulation: Simulation) -> str:
     assert any_order.cluster is not None
     texts = [f"{simulation.now} {any_order.left} {simulation.world.is_calm}"]
     texts += [
-        f"{name} {[describe(flying.message) for flying in channel]}"
+        f"{name} {[shown(flying.message) for flying in channel]}"
         for name, channel in sorted(any_order.links.channels.items(), key=_name_of_channel)
     ]
     for node in any_order.cluster.up.values():
-        texts.append(f"{node.node} {node.is_open} {node.pending_alarms()}")
+        texts.append(f"{node.node} {node.is_open} {node.next_due()}")
         for cell in node.cells:
             if cell.held is not None and cell.phase == UP:
                 raise NotExplored(name_of(cell), "waits in the middle of a handler, which is no state that could be told: explore orders.")

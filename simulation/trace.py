@@ -3,12 +3,18 @@ The trace: everything that happened in a run, in order, and a hash of it that is
 
 The hash is what determinism is judged by. It is over text without memory addresses or hash orders, and rolls: of two runs that
 differ, the first differing event is where they parted.
+
+An event is kept as plain values and snapshots. What is hashed is their marshalled form, which costs a fifth of their `repr`, and is the
+same in every version of Python (format 2: without references, which would depend on who else holds an object).
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, Final, Literal, NamedTuple, cast
+from marshal import dumps
+from typing import Any, Final, Literal, NamedTuple
+
+from .describing import Snapshot, shown
 
 EventKind = Literal["sent", "delivered", "dropped", "step", "resumed", "timer", "fault", "client", "state"]
 """
@@ -16,6 +22,8 @@ sent, delivered, dropped: a message between nodes. step: an actor takes a messag
 timer: something on a node is due. fault: a fault begins or ends. client: an operation of a client begins or ends.
 state: how an actor is from now on; only if states are kept, and no part of the hash.
 """
+
+MARSHAL_FORMAT: Final = 2
 
 FLUSHED_AT: Final = 256
 """Events after which they go into the hash."""
@@ -68,9 +76,9 @@ class Trace:
         self.count: int = 0
 
     def add(  # noqa: PLR0917  # called for every event: keywords would cost
-        self, time: float, kind: EventKind, node: str, path: str, what: str, text: str, number: int = 0
+        self, time: float, kind: EventKind, node: str, path: str, what: str, text: str | Snapshot, number: int = 0
     ) -> None:
-        """One more event."""
+        """One more event. *text* may be the snapshot of a message, of which the text is made when it is read."""
         fresh = self._fresh
         fresh.append((time, kind, node, path, what, text, number))
         if len(fresh) >= FLUSHED_AT:
@@ -85,7 +93,7 @@ class Trace:
     def _flush(self) -> None:
         fresh = self._fresh
         self.count += len(fresh)
-        self._hash.update(repr(fresh).encode())
+        self._hash.update(dumps(fresh, MARSHAL_FORMAT))
         if self._keeps:
             self._kept += fresh
         fresh.clear()
@@ -99,7 +107,10 @@ class Trace:
     @property
     def events(self) -> list[Event]:
         """All events, if they are kept."""
-        events = [Event(*cast("Any", event)) for event in (*self._kept, *(self._fresh if self._keeps else ()))]
+        events = [
+            Event(time, kind, node, path, what, text if type(text) is str else shown(text), number)
+            for time, kind, node, path, what, text, number in (*self._kept, *(self._fresh if self._keeps else ()))
+        ]
         for place, state in reversed(self._states):
             events.insert(place, state)
         return events

@@ -28,7 +28,7 @@ import trio
 from attrs import define, field, frozen
 
 from trouper import ActorRef, ActorSpec, StartFailed, Supervision, System, actor, open_system, supervisor
-from trouper.persistence import Entities, Journal, JournalError, SqliteJournal, entities, open_journal, read_model, restores
+from trouper.persistence import Entities, Journal, JournalError, SqliteJournal, entities, open_journal, restores, tables
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
 from payments.durable import AskBooks, AskInvoices, DurableAccount, DurableBooks, books_file
@@ -176,7 +176,7 @@ async def fail(folder: Path, call: int) -> bool:
     """Six payers pay a little over one disk, of which one call fails. Returns whether there was such a call."""
     fault = Fault((call + 1) // 2, lost=call % 2 == 0)
     bank = Bank(folder, seed=call)
-    with trio.fail_after(60), patch.object(read_model, "connect", fault.connect):
+    with trio.fail_after(60), patch.object(tables, "connect", fault.connect):
         try:
             async with SqliteJournal(folder / "bank.db", connect=fault.connect) as journal:
                 await bank.pay(journal, dict.fromkeys(range(6), 0), 10)

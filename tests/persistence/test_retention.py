@@ -58,16 +58,13 @@ async def test_facts_beyond_the_number_go_at_the_start_and_then_from_time_to_tim
         assert len(await journal.events("a", 0, 100)) == 13
 
 
-async def test_facts_that_are_too_old_go(monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock) -> None:
-    """By the wall clock at which they were written."""
-    del autojump_clock
-    now = 1_000.0
-    monkeypatch.setattr("trouper.persistence.in_memory.time", lambda: now)
-    journal = InMemoryJournal()
+async def test_facts_that_are_too_old_go(autojump_clock: trio.testing.MockClock) -> None:
+    """By the clock at which they were written."""
+    journal = InMemoryJournal(clock=autojump_clock.current_time)
     await write(journal, 3)
-    now = 1_050.0
+    await trio.sleep(50)
     await write(journal, 2)
-    now = 1_101.0
+    await trio.sleep(51)
     with trio.fail_after(60):
         async with open_journal(journal), open_system(retention(older_than=100.0)):
             assert await offsets(journal) == [4, 5]
