@@ -14,6 +14,7 @@ How it is built:
 """
 
 from .client import Client as Client
+from .coverage import Coverage as Coverage
 from .determinism import CheckFailed as CheckFailed
 from .determinism import Divergence as Divergence
 from .determinism import check_determinism as check_determinism
@@ -24,6 +25,8 @@ from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure
 from .errors import SimulationStuck as SimulationStuck
+from .exhaustive import explore_orders as explore_orders
+from .exhaustive import explore_states as explore_states
 from .exploring import Report as Report
 from .exploring import explore as explore
 from .faults import Faults as Faults
@@ -48,6 +51,7 @@ from .oracles import Violation as Violation
 from .run import Outcome as Outcome
 from .run import run_once as run_once
 from .scope import Scope as Scope
+from .search import NotExplored as NotExplored
 from .shrinking import NothingToShrink as NothingToShrink
 from .shrinking import Shrunk as Shrunk
 from .shrinking import shrink as shrink

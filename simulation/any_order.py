@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import attrs
 
@@ -20,7 +20,7 @@ from ..actors.cell import UP, Cell
 from .describing import snapshot
 from .faults import Faults
 from .footprints import EVERYTHING, Footprint
-from .in_flight import Flying, InFlight, name_of
+from .in_flight import Flying, InFlight, name_of, place_of
 from .links import Conditions
 from .schedule import Schedule
 from .watching_steps import WORKS, StepWatcher
@@ -42,7 +42,8 @@ class Option(NamedTuple):
 
     Args:
         key: What, as text that is the same in all runs that got so far.
-        is_sudden: Whether nothing that happens leads to it: it is to be tried at every moment.
+        is_sudden: Whether no run needs to come to it, since it may never happen (a crash), or be called off (a timer): it is to be
+            tried at every moment.
     """
 
     key: str
@@ -91,6 +92,7 @@ class AnyOrder(Schedule):
         self._is_judging = False
         self._observed: dict[tuple[str, type], None] = {}
         self._looked_like: tuple[object, ...] | None = None
+        world.keeps_time = False
         world.touched = self.watcher.touch
         world.observed = self._observe
 
@@ -183,6 +185,7 @@ class AnyOrder(Schedule):
         shown = [Option(key, is_sudden) for _, key, is_sudden, _ in options]
         proposed = 0 if self.explorer is None else self.explorer.pick(shown)
         if proposed < 0:
+            world.is_abandoned = True
             world.end()
             return False
         self._is_in_step = True
@@ -247,7 +250,7 @@ class AnyOrder(Schedule):
         for node in self.cluster.up.values():
             due = node.next_due() if node.is_open else math.inf
             if due <= world.now:
-                options.append((0, f"ring {node.node}", False, partial(self._ring, node)))
+                options.append((0, f"ring {node.node}", True, partial(self._ring, node)))
             else:
                 later = min(later, due)
         is_quiet = not options
@@ -275,7 +278,7 @@ class AnyOrder(Schedule):
         flying = links.take(name)
         self.watcher.begin(self.cluster.up.get(flying.target), flying.sent_by)
         self.watcher.touch(f"node {flying.target}", WORKS)
-        self.watcher.touch(f"actor {flying.receiver}")
+        self.watcher.touch(f"actor {flying.place}")
         if self._may_fail(flying) and (self._faults.loss or links.conditions.loss) and tape.draw(2, f"loss: {name}"):
             self.left -= 1
             links.losses += 1
@@ -289,6 +292,7 @@ class AnyOrder(Schedule):
         flying.arrive()
         if len(self._ready) > ready:
             self._next = self._ready[ready]  # it was idle: it takes the message at once
+            self.watcher.touch(f"mail {place_of(self._next)}")
 
     def _may_fail(self, flying: Flying) -> bool:
         return self.left > 0 and not self._world.is_calm and flying.source != flying.target

@@ -55,7 +55,4 @@ class Footprint:
             return True
         if len(mine) > len(others):
             mine, others = others, mine
-        for thing, way in mine.items():
-            if thing in others and (way == ALONE or others[thing] != way):
-                return True
-        return False
+        return any(thing in others and (way == ALONE or others[thing] != way) for thing, way in mine.items())

@@ -31,7 +31,7 @@ class Flying:
     Args:
         source: The node it comes from.
         target: The node it goes to.
-        receiver: Who shall get it, as text.
+        place: Of who shall get it: node and path.
         arrive: Has it arrive.
         number: Of the message in the trace.
         message: What it is.
@@ -41,7 +41,7 @@ class Flying:
 
     source: str
     target: str
-    receiver: str
+    place: str
     arrive: Callable[[], object]
     number: int
     message: Snapshot
@@ -80,8 +80,8 @@ class InFlight(Links):
         if source != target and self.is_cut(source, target):
             self.cut_off += 1
             return False
-        sender, receiver = _ends(channel, source)
-        flying = Flying(source, target, receiver, arrive, number, snapshot(message), self._next_place(), self._present_step())
+        sender, receiver, place = _ends(channel, source)
+        flying = Flying(source, target, place, arrive, number, snapshot(message), self._next_place(), self._present_step())
         name = f"{sender} > {receiver}"
         if self.keeps:
             self.channels.setdefault(f"{name} {shown(flying.message)}", deque((flying,)))
@@ -97,7 +97,7 @@ class InFlight(Links):
         again = Flying(
             flying.source,
             flying.target,
-            flying.receiver,
+            flying.place,
             flying.arrive,
             flying.number,
             flying.message,
@@ -130,13 +130,20 @@ def name_of(cell: Cell) -> str:
     return f"{node.node}{cell.path}"
 
 
-def _ends(channel: Any, source: str) -> tuple[str, str]:
-    """Who sends and who shall get what is sent over *channel*, as text that is the same in all runs that got so far."""
+def place_of(cell: Cell) -> str:
+    """Where an actor is, in whichever life of its node."""
+    node: Any = cell.dispatcher
+    return f"{node.name}{cell.path}"
+
+
+def _ends(channel: Any, source: str) -> tuple[str, str, str]:
+    """Who sends and who shall get what is sent over *channel*, as text that is the same in all runs that got so far; and where."""
     sender, receiver = channel
     if isinstance(sender, Background):
         sender = sender.cell
     from_text = name_of(sender) if isinstance(sender, Cell) else source
     if isinstance(receiver, Address):
         incarnation = f":{receiver.incarnation}" if receiver.incarnation else ""
-        return from_text, f"{receiver.node}{receiver.path}{incarnation}"
-    return from_text, receiver if isinstance(receiver, str) else f"{receiver.node} watches"
+        return from_text, f"{receiver.node}{receiver.path}{incarnation}", f"{receiver.node.partition('@')[0]}{receiver.path}"
+    to_text = receiver if isinstance(receiver, str) else f"{receiver.node} watches"
+    return from_text, to_text, to_text

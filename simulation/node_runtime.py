@@ -23,7 +23,7 @@ from ..actors.runtime import Runtime
 from ..actors.sparse_log import SparseLog
 from ..registry import Address
 from ..supervision import ChildSpec
-from .randomness import TapedRandom
+from .randomness import EnumeratedRandom, TapedRandom
 
 if TYPE_CHECKING:
     from ..actors import ActorRef
@@ -187,7 +187,7 @@ class NodeRuntime(Runtime):
         super().__init__(
             f"{name}@{life}",
             conductor.policy,
-            TapedRandom(world.tape, f"random:{name}"),
+            (TapedRandom if world.keeps_time else EnumeratedRandom)(world.tape, f"random:{name}"),
             ask_timeout=ask_timeout,
             slow_handler=math.inf,
             max_suspended=UNLIMITED,

@@ -7,7 +7,7 @@ they happen the other way round, and no other runs. That is source-set dynamic p
 Sagonas, POPL 2014), after Flanagan and Godefroid (POPL 2005). Sleep sets (Godefroid 1996) keep what was tried at one moment from being
 tried again while nothing has happened that it depends on.
 
-What nothing leads to (a crash, a timeout that comes early) has no race that would show it: it is tried at every moment.
+What runs need not come to (a crash, or a timer that an answer calls off) has no race that would show it: it is tried at every moment.
 """
 
 from __future__ import annotations

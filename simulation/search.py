@@ -62,6 +62,7 @@ class Search(ABC):
     def refuse(self, what: str, why: str) -> None:
         """This cluster is none that can be explored: the run ends."""
         assert self._simulation is not None
+        self._simulation.world.is_abandoned = True
         if self.refusal is None:
             self.refusal = NotExplored(what, why)
         self._simulation.world.end()

@@ -219,7 +219,7 @@ class Simulation(FaultScopes):
             conductor.wake_if_asleep()
             await over.wait()
             self.forget_all()
-            for kind, one in self._at_the_end if self.violation is None else ():
+            for kind, one in self._at_the_end if self.violation is None and not world.is_abandoned else ():
                 self._judge(kind, one)
             self.digest = world.trace.digest  # what follows is no part of the run
             for node in (*self.nodes.values(), *self._clients.values()):

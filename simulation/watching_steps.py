@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..actors.cell import HELD, Cell
 from .footprints import ALONE, EVERYTHING, Footprint
-from .in_flight import name_of
+from .in_flight import place_of
 
 if TYPE_CHECKING:
     from .node_runtime import NodeRuntime
@@ -88,13 +88,14 @@ class StepWatcher:
         """A turn of a cell is part of this step."""
         self._ran = cell
         self._bonds = _bonds(cell)
-        self.footprint.add(f"actor {name_of(cell)}")
+        self.footprint.add(f"actor {place_of(cell)}")
         mail = self._mail.get(cell)
+        self._takes = 0
         if cell.held is None and cell.queue and mail:
             self.causes.add(mail.popleft())
-        else:
-            self.causes.add(self._roused.get(cell, 0))
-        self._takes = int(cell.held is None and bool(cell.queue))
+            self._takes = 1
+        elif (roused_by := self._roused.get(cell, 0)) != self.number:
+            self.causes.add(roused_by)
 
     def end(self) -> Footprint:
         """The step has been made: what it has touched."""
@@ -118,7 +119,7 @@ class StepWatcher:
         assert node is not None
         footprint = self.footprint
         phase, attention, was_held, length = before
-        name = name_of(cell)
+        name = place_of(cell)
         grown = after[3] - length
         if cell is self._ran:
             grown += self._takes

@@ -71,6 +71,7 @@ class World:
         self.wake: Callable[[], object] = _nothing
         self.checks: list[Callable[[], object]] = []
         self.is_calm: bool = False
+        self.is_abandoned: bool = False  # and not to be judged at its end, which is none
         self.keeps_time: bool = True  # whether messages and timers come when they are due, and not when they are chosen
         self.ends_with_violation: bool = True
         self.touched: Callable[[str, str], object] = _nobody_asks
