@@ -27,7 +27,7 @@ from .errors import RemoteFailure as RemoteFailure
 from .errors import SimulationStuck as SimulationStuck
 from .exhaustive import explore_orders as explore_orders
 from .exhaustive import explore_states as explore_states
-from .exploring import Report as Report
+from .exploring import RunFailed as RunFailed
 from .exploring import explore as explore
 from .faults import Faults as Faults
 from .files import NoRecording as NoRecording
@@ -48,6 +48,7 @@ from .models import Set as Set
 from .models import WholeModel as WholeModel
 from .nodes import SimulatedNode as SimulatedNode
 from .oracles import Violation as Violation
+from .report import Report as Report
 from .run import Outcome as Outcome
 from .run import run_once as run_once
 from .scope import Scope as Scope
@@ -65,3 +66,4 @@ from .tape import Departure as Departure
 from .tape import Draw as Draw
 from .tape import Tape as Tape
 from .trace import Event as Event
+from .workers import WorkerDied as WorkerDied

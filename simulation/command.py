@@ -1,5 +1,6 @@
 """
-The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``, ``trouper diagram FILE``.
+The command line of simulations: ``trouper simulate TARGET``, ``trouper replay FILE``, ``trouper shrink FILE``, ``trouper diagram FILE``,
+``trouper check-determinism TARGET``.
 
 Imported when one of them is called, and not by ``trouper run``.
 """
@@ -8,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,19 +22,37 @@ from .determinism import check_determinism
 from .diagram import Diagram, diagram_of
 from .diagram_page import page_of
 from .diagram_text import text_of
-from .exploring import explore
+from .exploring import JOBS_MAX, RunFailed, explore
 from .files import load, recording_of, save
 from .nearest import nearest_passing
-from .run import Outcome, Target, run_once
+from .progress import Progress
+from .report import Report
+from .run import Target, run_once
 from .scripts import script_of
 from .shiviz import shiviz_of
 from .shrinking import RUNS_MAX, shrink
-from .strategies import StrategyChoice, UnknownStrategy
+from .simulating import simulation
+from .strategies import STRATEGIES, StrategyChoice, UnknownStrategy
+from .workers import WorkerDied
+
+FAILED: Final = 2
+"""The exit code where something could not be done."""
+
+INTERRUPTED: Final = 128 + signal.SIGINT
+"""The exit code after Ctrl-C, as shells have it."""
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 nothing is broken, 1 something is, 2 called wrongly or a run could not be made, "
+    "130 ended by Ctrl-C, with the report so far."
+)
+
+TO_STDOUT: Final = Path("-")
+"""In place of a file."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does what was asked. Returns the exit code: 0 nothing was found, 1 something was, 2 called wrongly."""
-    parser = argparse.ArgumentParser(prog="trouper", description="Simulated clusters.")
+    """Does what was asked. Returns the exit code: see `EXIT_CODES`."""
+    parser = argparse.ArgumentParser(prog="trouper", description="Simulated clusters.", epilog=EXIT_CODES)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_simulate(commands)
     _add_replay(commands)
@@ -41,21 +62,28 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         return COMMANDS[chosen.command](chosen)
-    except TrouperError as error:
+    except (TrouperError, OSError) as error:
         print(f"trouper {chosen.command}: {error}", file=sys.stderr)
-        return 2
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:  # noqa: BLE001  # a target may raise anything, and Python's own exit code for that means a violation here
+        traceback.print_exc()
+        return FAILED
 
 
 def _add_simulate(commands: Any) -> None:
-    simulate = commands.add_parser("simulate", help="run a simulated cluster under many seeds")
+    simulate = commands.add_parser("simulate", help="run a simulated cluster under many seeds", epilog=EXIT_CODES)
     simulate.add_argument("target", metavar="MODULE:NAME", help="where the simulation is, such as raft/check.py:raft_cluster")
     simulate.add_argument("--seeds", type=_positive, default=1000, help="how many runs (1000)")
     simulate.add_argument("--first-seed", type=int, default=0, help="the seed of the first run (0)")
-    simulate.add_argument("--jobs", type=_positive, default=1, help="processes (1)")
-    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help="portfolio, random, fifo, pct:DEPTH or delay:MOMENTS")
+    simulate.add_argument("--jobs", type=_jobs, default=1, help=f"processes, at most {JOBS_MAX} (1)")
+    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help=STRATEGIES)
     simulate.add_argument("--stop", action="store_true", help="end with the first violation")
-    simulate.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
-    simulate.add_argument("--record", type=Path, metavar="FILE", help="write the first violation there, for 'trouper replay'")
+    simulate.add_argument("--json", type=_output, metavar="FILE", help="write the report there as JSON; -: to the standard output")
+    simulate.add_argument(
+        "--record", type=_output, metavar="FILE", help="write the first violation there, for 'trouper replay'; into a folder: the first ten"
+    )
     simulate.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -68,8 +96,8 @@ def _add_replay(commands: Any) -> None:
 def _add_shrink(commands: Any) -> None:
     shrink = commands.add_parser("shrink", help="look for a smaller run that breaks the same")
     shrink.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
-    shrink.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
-    shrink.add_argument("--script", type=Path, metavar="FILE", help="write a program there that runs it")
+    shrink.add_argument("-o", "--output", type=_output, metavar="FILE", help="where the smaller run goes (FILE with '.small' in its name)")
+    shrink.add_argument("--script", type=_output, metavar="FILE", help="write a program there that runs it")
     shrink.add_argument("--runs", type=_positive, default=RUNS_MAX, help=f"how many runs it may take ({RUNS_MAX})")
 
 
@@ -84,7 +112,7 @@ def _add_check(commands: Any) -> None:
 def _add_diagram(commands: Any) -> None:
     diagram = commands.add_parser("diagram", help="draw a recorded simulation")
     diagram.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
-    diagram.add_argument("-o", "--output", type=Path, metavar="FILE", help="where it goes (a page: FILE with .html; text: the terminal)")
+    diagram.add_argument("-o", "--output", type=_output, metavar="FILE", help="where it goes (a page: FILE with .html; text: the terminal)")
     form = diagram.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="as text for a terminal, instead of a page of HTML")
     form.add_argument("--shiviz", action="store_true", help="as a log for ShiViz, instead of a page of HTML")
@@ -95,10 +123,30 @@ def _add_diagram(commands: Any) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
     return number
+
+
+def _jobs(text: str) -> int:
+    number = _positive(text)
+    if number > JOBS_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{number} processes are too many, {JOBS_MAX} are allowed; more than there are processors gain nothing"
+        )
+    return number
+
+
+def _output(text: str) -> Path:
+    """Where something is written later: it is looked at before the work, not after it."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
+    return path
 
 
 def _strategy(text: str) -> str:
@@ -109,42 +157,58 @@ def _strategy(text: str) -> str:
 
 
 def _target(place: str) -> Target:
-    found: Any = find_target(place)
+    try:
+        found: Any = find_target(place)
+    except TrouperError:
+        raise
+    except (Exception, SystemExit) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{place} cannot be imported: {type(error).__name__}: {error} ({where.filename}, line {where.lineno})."
+        raise TrouperError(text) from error
     found = getattr(found, "simulation", found)  # a test that @simulate made
-    if not callable(found):
-        raise TrouperError(f"{place} is {found!r}, which is no function of a Simulation.")
-    return cast("Target", found)
-
-
-class _Progress:
-    """One line on the terminal that is written again and again."""
-
-    def __init__(self, seeds: int) -> None:
-        self._seeds = seeds
-        self._done = 0
-        self._found = 0
-
-    def __call__(self, outcome: Outcome) -> None:
-        self._done += 1
-        self._found += outcome.violation is not None
-        if self._done % 50 == 0 or self._done == self._seeds:
-            print(f"\r{self._done}/{self._seeds} seeds, {self._found} violations", end="", file=sys.stderr, flush=True)
-        if self._done == self._seeds:
-            print(file=sys.stderr)
+    try:
+        return simulation(cast("Target", found))
+    except (TypeError, ValueError, AttributeError):
+        raise TrouperError(f"{place} is {found!r}, which is no function of one argument, the simulation.") from None
 
 
 def _simulate(chosen: argparse.Namespace) -> int:
     target = _target(chosen.target)
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
-    shown = None if chosen.quiet else _Progress(chosen.seeds)
-    report = explore(target, seeds, strategy=chosen.strategy, jobs=chosen.jobs, stops_at_first=chosen.stop, on_outcome=shown)
-    print(report)
+    report = Report(chosen.target, chosen.strategy)
+    shown = None if chosen.quiet else Progress(report, chosen.seeds)
+    code, failure = 0, None
+    try:
+        explore(target, seeds, strategy=chosen.strategy, jobs=chosen.jobs, stops_at_first=chosen.stop, on_outcome=shown, into=report)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except (RunFailed, WorkerDied) as error:
+        code, failure = FAILED, error
+    finally:
+        if shown is not None:
+            shown.close()
+    records = {} if chosen.record is None else _recorded(report, chosen.record)
     if chosen.json is not None:
-        chosen.json.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
-    if report.first is not None and chosen.record is not None:
-        save(recording_of(report.first, chosen.target), chosen.record)
-        print(f"  recorded: trouper replay {chosen.record}")
-    return int(report.violations > 0)
+        text = json.dumps(report.as_json(records), indent=2) + "\n"
+        sys.stdout.write(text) if chosen.json == TO_STDOUT else chosen.json.write_text(text, encoding="utf-8")
+    words = sys.stderr if chosen.json == TO_STDOUT else sys.stdout
+    print(report, file=words)
+    for file in records.values():
+        print(f"  recorded: trouper replay {file}", file=words)
+    if failure is not None:
+        print(f"trouper simulate: {failure}", file=sys.stderr)
+    return code or int(report.violations > 0)
+
+
+def _recorded(report: Report, place: Path) -> dict[int, str]:
+    """Writes the first violation to a file, or the first ones into a folder. Returns where, by seed."""
+    files = {one.seed: place / f"seed-{one.seed}.json" for one in report.found} if place.is_dir() else {}
+    if not place.is_dir() and report.first is not None:
+        files[report.first.seed] = place
+    for one in report.found:
+        if one.seed in files:
+            save(recording_of(one, report.target), files[one.seed])
+    return {seed: str(file) for seed, file in files.items()}
 
 
 def _replay(chosen: argparse.Namespace) -> int:

@@ -1,39 +1,46 @@
-"""How much of what can happen was explored."""
+"""
+Which of the messages that actors have handlers for came in a run: what never comes in any seed is not tested, however many seeds are clean.
+
+A handler for a class is reached by instances of its subclasses too. The runtime's own actors do not count.
+"""
 
 from __future__ import annotations
 
-from attrs import define, field
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from attrs import frozen
+
+from ..actors.cell import Cell
+from ..actors.table import HandlerTable
 
 
-@define(eq=False)
+@frozen
 class Coverage:
     """
-    What an exploration of every order has covered.
+    Names of classes of messages.
 
     Args:
-        bound: How many choices of one run were allowed to cost.
-        runs: How many were made.
-        left: How many are known that were not made; there may be more behind them.
-        cut: How many of those that were made ended early, since what followed was known.
-        is_complete: Whether nothing is left.
-        states: How many states were told apart, if they were.
-        unexplored: What the cluster asked for and every order has not in it, such as partitions.
+        declared: Those that actors of the run have handlers for.
+        handled: Those of them that some actor was given.
     """
 
-    bound: int
-    runs: int = 0
-    left: int = 0
-    cut: int = 0
-    is_complete: bool = False
-    states: int | None = None
-    unexplored: list[str] = field(factory=list[str])
+    declared: frozenset[str] = frozenset()
+    handled: frozenset[str] = frozenset()
 
-    def __str__(self) -> str:
-        known = self.runs + self.left
-        of = f"{known}" if self.is_complete else f"at least {known}"
-        text = f"explored {self.runs} of {of} runs at bound {self.bound}: {'complete' if self.is_complete else 'not complete'}"
-        if self.states is not None:
-            text += f", {self.states} states"
-        if self.unexplored:
-            text += f"; not explored: {', '.join(self.unexplored)}"
-        return text
+
+def coverage_of(cells: Iterable[Cell], stepped: Iterable[type]) -> Coverage:
+    """What *cells* declare, and what of it came, if *stepped* is all that any actor was given."""
+    factories: list[Any] = [cell.spec.factory for cell in cells]
+    declared = frozenset[type]().union(*map(_declared_by, {kind for kind in factories if isinstance(kind, type)}))
+    reached = {base for kind in stepped for base in kind.__mro__}
+    return Coverage(frozenset(kind.__name__ for kind in declared), frozenset(kind.__name__ for kind in declared if kind in reached))
+
+
+@lru_cache(maxsize=1024)
+def _declared_by(kind: type) -> frozenset[type]:
+    table: HandlerTable | None = getattr(kind, "__table__", None)
+    if table is None or kind.__module__.partition(".")[0] == "trouper":
+        return frozenset()
+    return frozenset(table.marked if table.receive is None else table.vocabulary.members)

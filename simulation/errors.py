@@ -66,11 +66,23 @@ class RemoteFailure(TrouperError):
 
 @define(eq=False)
 class NotSimulated(TrouperError):
-    """A simulated actor asked for what no seed decides, so that no run could be repeated."""
+    """
+    A simulated actor asked for what no seed decides, so that no run could be repeated. It also ends the run, whoever catches it.
+
+    Args:
+        path: Of the actor.
+        what: The function.
+        substitute: What to use instead.
+        where: The file, line and function of the call; empty: unknown.
+    """
 
     path: str
     what: str
     substitute: str
+    where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path} called {self.what}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."
+        where = f" at {self.where}" if self.where else ""
+        return (
+            f"{self.path} called {self.what}{where}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."
+        )

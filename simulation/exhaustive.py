@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .coverage import Coverage
-from .exploring import Report, collected_seldom
+from .collecting import collected_seldom
+from .explored import Explored
 from .orders import OrderSearch
+from .report import Report
 from .run import Outcome, Target, run_on, run_once
 from .search import SearchTape
 from .states import State, StateSearch
@@ -31,7 +32,7 @@ def explore_orders(
     Runs *target* once for each order of its steps that differs from the others, and each choice that costs no more than *bound*.
 
     Guarantees:
-        * If `report.coverage.is_complete`, every run within *bound* is one of those that were made, but for the order of steps
+        * If `report.explored.is_complete`, every run within *bound* is one of those that were made, but for the order of steps
           that touch nothing in common. So nothing that an oracle can tell was left out.
         * The same calls make the same runs, in the same order.
 
@@ -50,8 +51,9 @@ def explore_orders(
     Raises:
         NotExplored: A handler waits on trio itself.
     """
-    search = OrderSearch(reduces=reduces)
-    return _explore(target, search, f"exhaustive:{bound}", bound, runs_max, stops_at_first, on_outcome)
+    report = Report(getattr(target, "__name__", repr(target)), f"exhaustive:{bound}")
+    fill(report, target, OrderSearch(reduces=reduces), bound, runs_max=runs_max, stops_at_first=stops_at_first, on_outcome=on_outcome)
+    return report
 
 
 def explore_states(
@@ -67,7 +69,7 @@ def explore_states(
     Takes each step of each state of *target* once, and counts the states.
 
     Guarantees:
-        * If `report.coverage.is_complete`, every state that can be reached within *bound* is one of `report.coverage.states`.
+        * If `report.explored.is_complete`, every state that can be reached within *bound* is one of `report.explored.states`.
 
     Not guaranteed:
         * What depends on how a state was reached: a history of clients, an oracle that remembers.
@@ -84,44 +86,50 @@ def explore_states(
     Raises:
         NotExplored: A handler waits on trio itself, or, without *state*, in its middle: then its state cannot be told.
     """
-    return _explore(target, StateSearch(state), f"states:{bound}", bound, runs_max, stops_at_first, on_outcome)
+    report = Report(getattr(target, "__name__", repr(target)), f"states:{bound}")
+    fill(report, target, StateSearch(state), bound, runs_max=runs_max, stops_at_first=stops_at_first, on_outcome=on_outcome)
+    return report
 
 
-def _explore(  # noqa: PLR0917
+def fill(
+    report: Report,
     target: Target,
     search: OrderSearch | StateSearch,
-    strategy: str,
     bound: int,
+    *,
     runs_max: int,
     stops_at_first: bool,
     on_outcome: Callable[[Outcome], object] | None,
-) -> Report:
-    chosen = StrategyChoice(strategy)
-    coverage = Coverage(bound)
-    report = Report(getattr(target, "__name__", repr(target)), strategy, coverage=coverage)
-    began = time.process_time()
+) -> None:
+    """Makes the runs that *search* asks for, and writes them into *report*; see `explore_orders`."""
+    strategy = StrategyChoice(report.strategy)
+    explored = report.explored = Explored(bound)
+    report.ended = "error"
     with collected_seldom() as collect:
         while True:
+            began = time.process_time()
             search.begin()
             tape = SearchTape(search)
-            outcome = run_on(target, tape, chosen, keeps=False, prepare=search.attach)
+            outcome = run_on(target, tape, strategy, keeps=False, prepare=search.attach)
             if search.refusal is not None:
                 raise search.refusal
-            coverage.runs += 1
-            is_over = not search.advance()
-            coverage.left = search.left
-            coverage.cut += search.is_cut
-            if outcome.violation is not None:  # once more, to where it broke
-                outcome = run_once(target, 0, strategy=chosen, record=tape.draws)
-            report.add(outcome)
+            is_broken = outcome.violation is not None
+            if is_broken:  # once more, to where it broke
+                outcome = run_once(target, 0, strategy=strategy, record=tape.draws)
+            explored.is_complete = not search.advance()
+            explored.runs += 1
+            explored.left = search.left
+            explored.cut += search.is_cut
+            explored.unexplored = list(search.unexplored)
+            if isinstance(search, StateSearch):
+                explored.states = len(search.known)
             collect()
+            report.add(outcome, time.process_time() - began)
             if on_outcome is not None:
                 on_outcome(outcome)
-            if is_over or coverage.runs >= runs_max or (stops_at_first and outcome.violation is not None):
-                break
-    coverage.is_complete = is_over
-    coverage.unexplored = list(search.unexplored)
-    if isinstance(search, StateSearch):
-        coverage.states = len(search.known)
-    report.cpu_seconds = time.process_time() - began
-    return report
+            if is_broken and stops_at_first:
+                report.ended = "first violation"
+                return
+            if explored.is_complete or explored.runs >= runs_max:
+                report.ended = "all seeds"
+                return

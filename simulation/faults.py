@@ -7,7 +7,27 @@ has and how often; of ten seeds some crash a node again and again and never cut 
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import field, frozen, validators
+
+FIRES: Final = {
+    "crashes": "crash",
+    "partitions": "partition",
+    "pauses": "pause",
+    "loss": "loss",
+    "duplication": "duplicate",
+    "reordering": "",
+    "tail": "slow",
+    "skew": "",
+    "slow nodes": "slow node",
+    "drift": "drift",
+    "torn writes": "torn write",
+    "lost disks": "lost disk",
+    "full mailboxes": "full mailbox",
+    "restart storms": "restart storm",
+}
+"""What each kind of a mix is counted as when it comes; empty: it is there all the time in a run that has drawn it."""
 
 
 @frozen
@@ -105,3 +125,8 @@ class Faults:
     def none(cls) -> Faults:
         """A network that only takes its time."""
         return cls()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of those that there may be, as a mix has them."""
+        return tuple(name for name in FIRES if getattr(self, name.replace(" ", "_")))

@@ -106,6 +106,12 @@ class SimulatedNode:
         return self.runtime is not None and self.runtime.is_paused
 
     @property
+    def cells(self) -> list[Cell]:
+        """Everybody who ever ran on it, in all its lives."""
+        present = [] if self.runtime is None else [self.runtime]
+        return [cell for runtime in (*self._ended, *present) for cell in runtime.cells]
+
+    @property
     def system(self) -> System:
         """Its present system, for `tree()` and `statistics()`. Raises LookupError while it is down."""
         if self.runtime is None:

@@ -88,7 +88,7 @@ class OrderSearch(Search):
         reduces: Whether orders that do not differ are left out; without this, every order is tried.
     """
 
-    def __init__(self, *, reduces: bool) -> None:
+    def __init__(self, *, reduces: bool = True) -> None:
         super().__init__()
         self._reduces = reduces
         self._moments: list[_Moment] = []

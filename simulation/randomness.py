@@ -35,7 +35,7 @@ class EnumeratedRandom(TapedRandom):
     """
     Randomness of one node where every choice is explored: one of n is a draw out of n, not of the numbers between 0 and 1.
 
-    `choice`, `randrange`, `randint`, `shuffle` and `sample` take it from here; the standard library lets `_randbelow` be overridden for that.
+    `choice`, `randrange`, `randint`, `shuffle` and `sample` take it from here: the standard library has `_randbelow` for that.
     """
 
     def _randbelow(self, n: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 import trio
 from attrs import frozen
 
+from .coverage import Coverage
 from .errors import SimulationStuck
 from .guard import guarded
 from .oracles import Violation
@@ -41,6 +42,8 @@ class Outcome:
         mix: Which faults it might have, and how often.
         fired: Which it had, and how many.
         message_types: What was sent between nodes, and how often.
+        possible_faults: The kinds of faults that it might have had, as a mix names them.
+        coverage: Which messages its actors have handlers for, and which of them came.
         draws: Its tape, which replays it.
         departure: Where a replay left its record.
         events: Its trace, if it was kept.
@@ -57,6 +60,8 @@ class Outcome:
     mix: dict[str, float]
     fired: dict[str, int]
     message_types: dict[str, int]
+    possible_faults: tuple[str, ...]
+    coverage: Coverage
     draws: list[Draw]
     departure: Departure | None
     events: list[Event]
@@ -112,7 +117,7 @@ def run_on(
         prepare(simulation)
     world = simulation.world
     violation: Violation | None = None
-    with ordered_by(world.order), _without_collector(), guarded():
+    with ordered_by(world.order), _without_collector(), guarded(world, simulation.refused):
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
         except BaseException as error:  # noqa: BLE001  # it is raised again, without the groups around it
@@ -140,6 +145,8 @@ def run_on(
         driver.mix if driver is not None else {},
         fired,
         simulation.message_types,
+        simulation.possible_faults,
+        simulation.coverage,
         tape.draws if keeps or keeps_states or violation is not None else [],
         tape.departure,
         trace.events,

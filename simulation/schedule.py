@@ -99,6 +99,7 @@ class Schedule:
             return cell
         item: Any = next(iter(cell.queue))
         message: Any = item.message if isinstance(item, Envelope) else item
+        world.handled.add(type(message))  # pyright: ignore[reportUnknownArgumentType]
         arrived = self.arrived.pop(id(message), None)
         if arrived is not None and arrived[0] is message:
             world.trace.add(world.now, "step", node.name, path, type(message).__name__, "", arrived[1])

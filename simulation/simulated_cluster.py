@@ -19,8 +19,10 @@ from ..supervision import describe_cause
 from .any_order import AnyOrder
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .coverage import Coverage, coverage_of
 from .describing import describe
 from .disk import Disk
+from .errors import NotSimulated
 from .fault_driver import FaultDriver
 from .fault_scopes import FaultScopes
 from .faults import Faults
@@ -172,6 +174,16 @@ class Simulation(FaultScopes):
         return self._cluster.message_types
 
     @property
+    def coverage(self) -> Coverage:
+        """Which messages the nodes' actors have handlers for, and which of them came."""
+        return coverage_of([cell for node in self.nodes.values() for cell in node.cells], self.world.handled)
+
+    @property
+    def possible_faults(self) -> tuple[str, ...]:
+        """The kinds of faults that this run might have had, as a mix names them."""
+        return self._faults.kinds
+
+    @property
     def now(self) -> float:
         """Virtual seconds since the beginning."""
         return self.world.now
@@ -243,6 +255,10 @@ class Simulation(FaultScopes):
     def client_failed(self, name: str, error: Exception) -> None:
         """A workload raised."""
         self._violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
+
+    def refused(self, error: NotSimulated) -> None:
+        """An actor asked for what no seed decides: the run is worth nothing, even if the actor catches the error."""
+        self._violate("not simulated", error.path, str(error))
 
     def _node_failed(self, name: str, error: BaseException) -> None:
         if name not in self.nodes or not self.survives_collapse(name, error):

@@ -53,7 +53,7 @@ class StateSearch(Search):
         state: Tells states apart; None: `state_of`.
     """
 
-    def __init__(self, state: State | None) -> None:
+    def __init__(self, state: State | None = None) -> None:
         super().__init__()
         self.known: dict[Hashable, _Known] = {}
         self._state = state

@@ -3,7 +3,7 @@ trio under a simulation's control: which task runs first in a tick is a draw, an
 
 Stock trio takes all runnable tasks as a batch and only reverses it or not, by a coin. With a private flag, made for Hypothesis, it sorts
 them by their age and hands them to a private generator's `shuffle`. That generator is replaced for the time of a run by an object that
-draws from the tape. `tests/simulation/test_trio_order.py` fails when one of the private names is gone.
+draws from the tape. `tests/simulation/test_determinism.py` fails when one of the private names is gone.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class World:
         self.is_over: bool = False
         self.steps: int = 0
         self.messages: int = 0
+        self.handled: set[type] = set()  # classes of what actors were given
         self.events: int = 0
         self.on_over: Callable[[], object] = _nothing
         self.wake: Callable[[], object] = _nothing

@@ -59,9 +59,8 @@ class Reactor(Actor[Token | Question]):
         elif does == "draw":
             self.seen.append(f"drew {self.context.random.choice((0, 1))}")
         elif does == "child":
-            self.context.spawn_nowait(
-                actor(Reactor, f"{self.name}c", self.refs, {"start": (("tell", whom),)}, name=f"child-{len(self.seen)}")
-            )
+            program: dict[str, tuple[Reaction, ...]] = {"start": (("tell", whom),)}
+            self.context.spawn_nowait(actor(Reactor, f"{self.name}c", self.refs, program, name=f"child-{len(self.seen)}"))
         elif does == "fail" and "failed" not in self.program:
             raise RuntimeError(text)
 

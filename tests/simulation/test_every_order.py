@@ -26,8 +26,8 @@ from trouper.simulation import (
 )
 from trouper.system.cli import main
 
-from commit_model import Hasty, two_phase_commit
-from small_programs import drawn_program, everything_seen, with_faults
+from .commit_model import Hasty, two_phase_commit
+from .small_programs import drawn_program, everything_seen, with_faults
 
 RUNS_MAX = 800
 """Programs with more orders than that are not compared: the others are enough."""
@@ -157,16 +157,16 @@ def test_the_orders_that_are_left_out_end_as_others_do(kinds: tuple[str, ...], s
         if bound:
             program = with_faults(program, Faults(loss=True, duplication=seed % 2 == 0, crashes=seed % 3 == 0))
         ends, between, everything = seen_in(program, reduces=False, bound=bound, looks=looks)
-        assert everything.coverage is not None
-        if not everything.coverage.is_complete:
+        assert everything.explored is not None
+        if not everything.explored.is_complete:
             continue
         few_ends, few_between, few = seen_in(program, reduces=True, bound=bound, looks=looks)
-        assert few.coverage is not None
-        assert few.coverage.is_complete
+        assert few.explored is not None
+        assert few.explored.is_complete
         assert (few_ends, few_between) == (ends, between), f"program {seed}"
-        assert few.coverage.runs <= everything.coverage.runs
-        all_runs += everything.coverage.runs
-        reduced_runs += few.coverage.runs
+        assert few.explored.runs <= everything.explored.runs
+        all_runs += everything.explored.runs
+        reduced_runs += few.explored.runs
     assert reduced_runs < all_runs
 
 
@@ -190,12 +190,12 @@ def test_both_searches_find_what_is_broken_and_nothing_else(
     target = clients_of_a_cell(workload, clients)
     few = explore_orders(target, bound=bound)
     everything = explore_orders(target, bound=bound, reduces=False)
-    assert few.coverage is not None
-    assert everything.coverage is not None
-    assert few.coverage.is_complete
-    assert everything.coverage.is_complete
+    assert few.explored is not None
+    assert everything.explored is not None
+    assert few.explored.is_complete
+    assert everything.explored.is_complete
     assert set(few.kinds) == set(everything.kinds) == broken
-    assert few.coverage.runs < everything.coverage.runs or clients == 1
+    assert few.explored.runs < everything.explored.runs or clients == 1
 
 
 def test_a_hasty_commit_is_found_among_the_states() -> None:
@@ -263,13 +263,13 @@ def _precedence(sim: Simulation) -> tuple[tuple[str, int, object], ...]:
 def test_an_exploration_that_was_ended_says_how_much_is_known_to_be_left() -> None:
     """After *runs_max* runs the report is not complete, and counts what it knows of; a complete one has nothing left."""
     report = explore(clients_of_a_cell(adds, 3), 2, strategy="exhaustive")
-    assert report.coverage is not None
-    assert not report.coverage.is_complete
-    assert report.coverage.left > 0
-    assert f"explored 2 of at least {2 + report.coverage.left} runs at bound 0: not complete" in str(report)
+    assert report.explored is not None
+    assert not report.explored.is_complete
+    assert report.explored.left > 0
+    assert f"explored 2 of at least {2 + report.explored.left} runs at bound 0: not complete" in str(report)
     whole = explore(clients_of_a_cell(adds, 2), 1000, strategy="exhaustive")
-    assert whole.coverage is not None
-    assert whole.coverage.left == 0
+    assert whole.explored is not None
+    assert whole.explored.left == 0
     assert f"explored {whole.seeds} of {whole.seeds} runs at bound 0: complete" in str(whole)
 
 

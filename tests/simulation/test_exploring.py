@@ -115,11 +115,11 @@ def test_the_command_line_finds_records_and_replays(tmp_path: Path, capsys: pyte
 
 
 def test_the_command_line_is_content_with_what_is_right(capsys: pytest.CaptureFixture[str]) -> None:
-    """`trouper simulate` exits with 0 when nothing was found, and shows its progress on the error stream."""
+    """`trouper simulate` exits with 0 when nothing was found; a log is not filled with progress."""
     assert main(["simulate", f"{__file__}:game", "--seeds", "50", "--strategy", "pct:3"]) == 0
     shown = capsys.readouterr()
     assert "50 seeds, 0 violations" in shown.out
-    assert "50/50 seeds" in shown.err
+    assert not shown.err
 
 
 @pytest.mark.parametrize("arguments", [["simulate", "nowhere.py:game"], ["replay", "nowhere.json"], ["simulate", f"{__file__}:json"]])

@@ -7,7 +7,7 @@ import pytest
 from trouper.simulation import Simulation, explore, explore_states
 from trouper.simulation.states import state_of
 
-from commit_model import Kind, Manager, Resource, alike, consumed, reachable, specified, start_of, two_phase_commit
+from .commit_model import Kind, Manager, Resource, alike, consumed, reachable, specified, start_of, two_phase_commit
 
 
 @pytest.mark.parametrize(("resources", "states"), [(3, 288), (5, 8_832)])
@@ -17,7 +17,7 @@ def test_the_explicit_model_is_the_one_that_stateright_counts(resources: int, st
 
 
 def test_the_explicit_model_under_symmetry() -> None:
-    """Of the 8,832 states 314 differ in more than which resource manager is which; Stateright, which sorts them by their state alone, has 665."""
+    """Of the 8,832 states 314 differ in more than which resource manager is which."""
     assert reachable(start_of(5, "specification"), specified, alike) == 314
 
 
@@ -28,9 +28,9 @@ def test_real_actors_have_the_states_of_the_explicit_model(resources: int, keeps
     three resource managers. Where each message is delivered once it has those of an explicit model in which that is so.
     """
     report = explore_states(two_phase_commit(resources, keeps=keeps))
-    assert report.coverage is not None
-    assert report.coverage.is_complete
-    assert report.coverage.states == reachable(start_of(resources, kind), consumed if kind == "consumed" else specified)
+    assert report.explored is not None
+    assert report.explored.is_complete
+    assert report.explored.states == reachable(start_of(resources, kind), consumed if kind == "consumed" else specified)
     assert not report.violations
 
 
@@ -48,8 +48,8 @@ def test_states_may_be_told_apart_by_a_function() -> None:
         return of_actors(sim), state_of(sim)
 
     report = explore_states(two_phase_commit(2, keeps=True), state=both)
-    assert report.coverage is not None
-    assert report.coverage.states == 56
+    assert report.explored is not None
+    assert report.explored.states == 56
     assert len(seen) < 56
 
 
