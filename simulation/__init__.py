@@ -36,6 +36,7 @@ from .history import UNKNOWN as UNKNOWN
 from .history import History as History
 from .history import Operation as Operation
 from .linearizability import NotLinearizable as NotLinearizable
+from .linearizability import Undecided as Undecided
 from .linearizability import judge as judge
 from .links import Conditions as Conditions
 from .models import Counter as Counter

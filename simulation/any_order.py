@@ -19,8 +19,8 @@ import attrs
 from ..actors.cell import UP, Cell
 from .describing import snapshot
 from .faults import Faults
+from .flying import Flying, InFlight, name_of, place_of
 from .footprints import EVERYTHING, Footprint
-from .in_flight import Flying, InFlight, name_of, place_of
 from .links import Conditions
 from .schedule import Schedule
 from .watching_steps import WORKS, StepWatcher
@@ -90,6 +90,7 @@ class AnyOrder(Schedule):
         self._is_booting = True
         self._is_in_step = False
         self._is_judging = False
+        self._sees_messages = False
         self._observed: dict[tuple[str, type], None] = {}
         self._looked_like: tuple[object, ...] | None = None
         world.keeps_time = False
@@ -205,7 +206,7 @@ class AnyOrder(Schedule):
             return
         if self._world.checks:
             looks = self._look()
-            if looks != self._looked_like or not looks:
+            if looks != self._looked_like or not looks or self._sees_messages:
                 footprint.add("what oracles see")
             self._looked_like = looks
         self.explorer.made(footprint, frozenset(watcher.causes))
@@ -218,6 +219,7 @@ class AnyOrder(Schedule):
     def _observe(self, node: str, kind: type) -> None:
         if self._is_judging:
             self._observed[node, kind] = None
+            self._sees_messages = self._sees_messages or not node
         else:
             self.watcher.touch(EVERYTHING)
 

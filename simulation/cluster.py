@@ -86,6 +86,8 @@ class Cluster:
         number = world.messages
         kind = type(message).__name__
         self.message_types[kind] = self.message_types.get(kind, 0) + 1
+        if self.schedule.chains is not None:
+            self.schedule.chains.sent(number, CURRENT.get())
         world.trace.add(world.now, "sent", source.name, f"{target.node}{target.path}", kind, snapshot(message), number)
         return number
 
@@ -124,6 +126,20 @@ class Cluster:
         if number is not None:
             self._asks.pop(number, None)
 
+    def travelling(self) -> list[Any]:
+        """What is on the network, packed, in the order in which it arrives; of replies those that are no errors and still waited for."""
+        found: list[Any] = []
+        for call in (*self.world.agenda, *self.links.arrivals()):
+            if not isinstance(call, partial):
+                continue
+            if call.func == self._arrive:
+                found.append(call.args[1])
+            elif call.func == self._arrive_reply:
+                _, number, _, packed, is_error = call.args
+                if not is_error and number in self._asks:
+                    found.append(packed)
+        return found
+
     # Arriving
 
     def _arrive(self, target: Address, packed: Any, number: int, asker: str | None) -> None:
@@ -157,6 +173,8 @@ class Cluster:
             packed, what, text = pack(value), type(value).__name__, snapshot(value)
         else:
             packed, what, text = pack_error(error, path, "a message"), type(error).__name__, str(error)
+        if self.schedule.chains is not None:
+            self.schedule.chains.sent(back, CURRENT.get())
         world.trace.add(world.now, "sent", source.name, f"{asker} reply to {number}", what, text, back)
         arrive = partial(self._arrive_reply, asker, number, back, packed, error is not None)
         if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive, back, value if error is None else error):
@@ -169,6 +187,8 @@ class Cluster:
             return
         self._numbers.pop(ask, None)
         self.world.trace.add(self.world.now, "delivered", asker, "", "", "", back)
+        if self.schedule.chains is not None:
+            self.schedule.chains.replied(back, ask.cell)
         ask.place = "over"
         if is_error:
             ask.settle(error=source.here.run(unpack_error, packed))

@@ -321,7 +321,7 @@ def _turns(events: Sequence[Event]) -> tuple[int, ...]:
 def _broken_at(events: Sequence[Event], violation: Violation) -> int | None:
     """An invariant is looked at after each step, so the last step broke it; a client's or node's last word shows it."""
     places = range(len(events) - 1, -1, -1)
-    if violation.kind == "always":
+    if violation.kind in {"always", "conserves"}:
         return next((place for place in places if events[place].kind in {"step", "resumed"}), None)
     if violation.kind == "linearizable":
         return next((place for place in places if events[place].kind == "client"), None)

@@ -131,6 +131,10 @@ class Links:
             self._last[channel] = when
         world.at(when, arrive)
 
+    def arrivals(self) -> list[Callable[[], object]]:
+        """What is called when messages arrive that are on no agenda."""
+        return []
+
     # Cuts
 
     def cut(self, source: str, target: str) -> None:

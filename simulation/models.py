@@ -11,7 +11,12 @@ from typing import Any, Protocol
 
 
 class Model(Protocol):
-    """A sequential object. Write one of your own for what your cluster offers."""
+    """
+    A sequential object. Write one of your own for what your cluster offers.
+
+    It may have ``changes_nothing(kind, result) -> bool`` besides: whether an operation that gave that result cannot have changed the state,
+    whatever the state was. With it long histories are judged faster.
+    """
 
     def initial(self) -> Hashable:
         """Its state before the first operation."""
@@ -49,6 +54,10 @@ class Register(WholeModel):
         """The value before the first write."""
         return self._value
 
+    def changes_nothing(self, kind: str, result: Any) -> bool:
+        """What reads, and what found another value than expected."""
+        return kind == "read" or (kind == "cas" and result is False)
+
     def apply(self, state: Any, kind: str, argument: Any) -> tuple[Hashable, Any]:
         """One operation."""
         if kind == "write":
@@ -73,6 +82,10 @@ class KeyValue:
         key: Hashable = argument[0] if kind in ("put", "cas") else argument
         return key
 
+    def changes_nothing(self, kind: str, result: Any) -> bool:
+        """What reads, and what found another value than expected."""
+        return kind == "get" or (kind == "cas" and result is False)
+
     def apply(self, state: Any, kind: str, argument: Any) -> tuple[Hashable, Any]:
         """One operation on one key."""
         if kind == "put":
@@ -92,6 +105,10 @@ class Counter(WholeModel):
     def initial(self) -> Hashable:
         """Zero."""
         return 0
+
+    def changes_nothing(self, kind: str, result: Any) -> bool:  # noqa: ARG002
+        """What reads."""
+        return kind == "read"
 
     def apply(self, state: Any, kind: str, argument: Any) -> tuple[Hashable, Any]:
         """One operation."""
@@ -132,6 +149,10 @@ class Set:
         value: Hashable = argument
         return value
 
+    def changes_nothing(self, kind: str, result: Any) -> bool:
+        """What asks, and what came too late."""
+        return kind == "contains" or result is False
+
     def apply(self, state: Any, kind: str, argument: Any) -> tuple[Hashable, Any]:  # noqa: ARG002
         """One operation on one value."""
         if kind == "add":
@@ -149,6 +170,10 @@ class Mutex(WholeModel):
     def initial(self) -> Hashable:
         """Free."""
         return None
+
+    def changes_nothing(self, kind: str, result: Any) -> bool:  # noqa: ARG002
+        """What was refused."""
+        return result is False
 
     def apply(self, state: Any, kind: str, argument: Any) -> tuple[Hashable, Any]:
         """One operation."""

@@ -101,6 +101,11 @@ class SimulatedNode:
         return self.runtime is not None
 
     @property
+    def has_started(self) -> bool:
+        """Whether it lives, and everything that runs on it has started in this life."""
+        return self.runtime is not None and self.runtime.guardian is not None
+
+    @property
     def is_paused(self) -> bool:
         """Whether it lives and stands still."""
         return self.runtime is not None and self.runtime.is_paused

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import getdoc, signature
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, frozen
 
-from .linearizability import judge
+from .linearizability import Undecided, judge
 from .models import Model
 
 Predicate = Callable[..., object]
@@ -27,20 +27,31 @@ class Violation:
     What was found.
 
     Args:
-        kind: always, eventually, linearizable, client (a workload raised), node (it did not start, or its tree gave up), stuck.
+        kind: always, eventually, leads_to, converges, conserves, linearizable, client (a workload raised), node (it did not start, or
+            its tree gave up), never judged (an oracle had nothing to look at), stuck.
         name: Which one: of the predicate, the model, the client or the node.
         text: What there is to say.
         time: When, in virtual seconds.
+        event: How many events of the trace there were until then.
     """
 
     kind: str
     name: str
     text: str
     time: float
+    event: int = 0
 
     def __str__(self) -> str:
         text = f": {self.text}" if self.text else ""
         return f"{self.kind} {self.name} is broken at {self.time:.6f} s{text}"
+
+
+@frozen
+class Finding:
+    """What an oracle has found: the *kind* of violation, and what there is to say."""
+
+    kind: str
+    text: str
 
 
 @define(eq=False)
@@ -52,25 +63,69 @@ class Oracle:
     """None if it holds, else what there is to say."""
 
 
+class LastingOracle(Protocol):
+    """An oracle about more than one moment. It is looked at after every step."""
+
+    name: str
+
+    looks_at_faults: bool
+    """Whether it is looked at from the beginning on, and not only when clients and faults have ended."""
+
+    def calm(self, now: float) -> None:
+        """Clients and faults have ended."""
+        ...
+
+    def look(self, now: float) -> Finding | None:
+        """Looks at the simulation as it is now."""
+        ...
+
+    def next_look(self, now: float) -> float:
+        """When it has to look again even if nobody makes a step; infinity: never."""
+        ...
+
+    def is_settled(self, now: float) -> bool:
+        """Whether the run may end, as far as this is concerned. Asked when clients and faults have ended."""
+        ...
+
+
+def name_of(predicate: Callable[..., object]) -> str:
+    """What a function of the user's is called in reports."""
+    return str(getattr(predicate, "__name__", type(predicate).__name__))
+
+
+def bound(function: Callable[..., Any], simulation: object) -> Callable[[], Any]:
+    """*function* with *simulation* given to it if it takes an argument."""
+    arguments = (simulation,) if signature(function).parameters else ()
+    return lambda: function(*arguments)
+
+
+def complaint(error: Exception) -> str:
+    """What there is to say when a function of the user's raised."""
+    return str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+
+
 def oracle(predicate: Predicate, simulation: object) -> Oracle:
     """The oracle of a predicate, with *simulation* given to it if it takes an argument."""
-    arguments = (simulation,) if signature(predicate).parameters else ()
+    ask = bound(predicate, simulation)
 
     def holds() -> str | None:
         try:
-            verdict = predicate(*arguments)
+            verdict = ask()
         except Exception as error:  # noqa: BLE001  # an oracle that fails has not been satisfied
-            return str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+            return complaint(error)
         return None if verdict is None or verdict else _claim(predicate)
 
-    return Oracle(getattr(predicate, "__name__", type(predicate).__name__), holds)
+    return Oracle(name_of(predicate), holds)
 
 
 def linearizable(model: Model, simulation: Any) -> Oracle:
-    """Whether what the clients were told can be explained by *model*."""
+    """Whether what the clients were told can be explained by *model*. Where that was not found out the simulation keeps the reason."""
 
     def holds() -> str | None:
         verdict = judge(simulation.history.operations, model)
+        if isinstance(verdict, Undecided):
+            simulation.undecided = f"linearizable {type(model).__name__}: {verdict}"
+            return None
         return None if verdict is None else str(verdict)
 
     return Oracle(type(model).__name__, holds)

@@ -45,6 +45,7 @@ class Report:
         handled: Those of them that came in some run.
         kinds: Which oracles were broken, in how many runs.
         explored: How much of what can happen the runs were, if every order was asked for.
+        undecided: In how many runs the search for an explanation of the history was given up.
         ended: Why there were no more runs: all seeds, first violation, interrupted, or error.
     """
 
@@ -66,6 +67,7 @@ class Report:
     handled: set[str] = field(factory=set[str])
     kinds: Counter[str] = field(factory=Counter[str])
     explored: Explored | None = None
+    undecided: int = 0
     ended: str = "all seeds"
 
     @property
@@ -88,6 +90,7 @@ class Report:
         self.seeds += 1
         self.steps += outcome.steps
         self.messages += outcome.messages
+        self.undecided += bool(outcome.undecided)
         self.virtual_seconds += outcome.seconds
         self.cpu_seconds += cpu_seconds
         self.possible_faults.update(outcome.possible_faults)
@@ -120,6 +123,7 @@ class Report:
             "seeds": self.seeds,
             "violations": self.violations,
             "oracles": _in_order(self.kinds),
+            "undecided": self.undecided,
             "found": [
                 {
                     "seed": one.seed,
@@ -169,6 +173,8 @@ class Report:
             never = f"; never seen: {', '.join(self.never_handled)}" if self.never_handled else ""
             lines.append(f"  messages: {len(self.handled)} of {len(self.declared)} types that have handlers{never}")
         lines += [f"  {count} x {kind}" for kind, count in sorted(self.kinds.items())]
+        if self.undecided:
+            lines.append(f"  {self.undecided} runs were not judged: their histories are too long for it")
         if self.first is not None:
             lines.append(f"  seed {self.first.seed}: {self.first.violation}")
         return "\n".join(lines)

@@ -47,6 +47,7 @@ class Outcome:
         draws: Its tape, which replays it.
         departure: Where a replay left its record.
         events: Its trace, if it was kept.
+        undecided: What was not found out of its history, since the search for an explanation was given up; empty: nothing.
     """
 
     seed: int
@@ -65,6 +66,7 @@ class Outcome:
     draws: list[Draw]
     departure: Departure | None
     events: list[Event]
+    undecided: str = ""
 
 
 def run_once(
@@ -150,6 +152,7 @@ def run_on(
         tape.draws if keeps or keeps_states or violation is not None else [],
         tape.departure,
         trace.events,
+        simulation.undecided,
     )
 
 

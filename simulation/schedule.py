@@ -15,6 +15,7 @@ from ..actors.envelopes import DeathNotice
 from ..actors.jobs import Job
 from ..actors.policy import Policy
 from ..mailbox import Envelope
+from .chains import Chains
 from .describing import snapshot
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Schedule:
         self._stepped = False
         self.arrived: dict[int, tuple[object, int]] = {}
         self.paths: dict[Cell, str] = {}
+        self.chains: Chains | None = Chains(self._number_of_next) if strategy.follows_chains else None
+        if self.chains is not None:
+            strategy.follow(self.chains)
 
     def append(self, cell: Cell, /) -> None:
         """A cell has become ready, or its turn of one message is over: if nothing waits in it any more, it is idle."""
@@ -53,6 +57,8 @@ class Schedule:
             cell.pool.append(queue)
             cell.state = IDLE
             return
+        if self.chains is not None:
+            self.chains.is_ready(cell)
         node: Any = cell.dispatcher
         if node.is_open:
             self._ready.append(cell)
@@ -75,7 +81,11 @@ class Schedule:
             world.check()
         if world.is_over:
             return False
-        return bool(self._ready) or world.pass_time(self._ready)
+        if self._ready:
+            return True
+        if self.chains is not None:
+            self.chains.rest()
+        return world.pass_time(self._ready)
 
     def popleft(self) -> Cell:
         """The cell that runs next."""
@@ -88,6 +98,8 @@ class Schedule:
         world = self._world
         self._stepped = True
         world.steps += 1
+        if self.chains is not None:
+            self.chains.step(cell)
         path = self.paths.get(cell)
         if path is None:
             path = self.paths[cell] = cell.path
@@ -107,6 +119,15 @@ class Schedule:
             text = str(message.reason) if isinstance(item, DeathNotice) else snapshot(message)
             world.trace.add(world.now, "step", node.name, path, type(message).__name__, text)
         return cell
+
+    def _number_of_next(self, cell: Cell) -> int:
+        """Under which number the message came over the network that *cell* takes next; 0: it did not."""
+        if cell.held is not None or not cell.queue:
+            return 0
+        item: Any = next(iter(cell.queue))
+        message: Any = item.message if isinstance(item, Envelope) else item
+        arrived = self.arrived.get(id(message))
+        return arrived[1] if arrived is not None and arrived[0] is message else 0
 
     def _propose(self, _count: int) -> int:
         return self._strategy.pick(self._ready)

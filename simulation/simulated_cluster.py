@@ -7,7 +7,7 @@ what must come true eventually has from then on the time that it was promised. A
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -19,19 +19,25 @@ from ..supervision import describe_cause
 from .any_order import AnyOrder
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .conservation import Conserves
+from .convergence import Converges
 from .coverage import Coverage, coverage_of
 from .describing import describe
 from .disk import Disk
 from .errors import NotSimulated
+from .eventually import Eventually
 from .fault_driver import FaultDriver
 from .fault_scopes import FaultScopes
 from .faults import Faults
 from .history import History
+from .in_flight import in_flight
+from .jury import Jury
+from .leads_to import LeadsTo
 from .links import Conditions, Links
 from .models import Model
 from .node_runtime import Conductor
 from .nodes import SimulatedNode
-from .oracles import Oracle, Predicate, Violation, linearizable, oracle
+from .oracles import Predicate, Violation, linearizable, oracle
 from .schedule import Schedule, SimulationPolicy
 from .strategies import ANY_ORDER, BOUND_MAX, AnyOrderStrategy
 from .trace import EventKind, Trace
@@ -63,7 +69,7 @@ class Simulation(FaultScopes):
     def __init__(self, tape: Tape, trace: Trace, strategy: Strategy) -> None:
         self.world: World = World(tape, trace)
         self.history: History = History(lambda way: self.world.touched("history", way))
-        self.violation: Violation | None = None
+        self.undecided: str = ""
         self.duration: float | None = None
         self.ask_timeout: float = 1.0
         self.any_order: AnyOrder | None = None
@@ -83,9 +89,7 @@ class Simulation(FaultScopes):
         self._clients: dict[str, SimulatedNode] = {}
         self._disks: dict[str, Disk] = {}
         self._working = 0
-        self._always: list[Oracle] = []
-        self._eventually: list[tuple[Oracle, float]] = []
-        self._at_the_end: list[tuple[str, Oracle]] = []
+        self._jury = Jury(self.world)
         self._conductor: Conductor | None = None
 
     # What it consists of
@@ -152,21 +156,73 @@ class Simulation(FaultScopes):
 
     def always(self, predicate: Predicate) -> None:
         """*predicate* must hold after every step."""
-        self._always.append(oracle(predicate, self))
+        self._jury.always.append(oracle(predicate, self))
 
     def eventually(self, predicate: Predicate, within: float = 5.0) -> None:
         """*predicate* must come true within so many virtual seconds after the clients and the faults have ended."""
-        self._eventually.append((oracle(predicate, self), within))
+        self._jury.lasting.append(Eventually(oracle(predicate, self), within))
+
+    def leads_to(self, premise: Predicate, conclusion: Predicate, within: float = 5.0, *, during_faults: bool = False) -> None:
+        """
+        Whenever *premise* holds, *conclusion* must hold then or later, within so many virtual seconds.
+
+        Each may return keys instead of yes or no, such as the numbers of orders: then each key for which the premise holds must become
+        one for which the conclusion does. That the premise holds no longer releases from nothing.
+
+        Args:
+            premise: Looked at after every step, as an invariant is.
+            conclusion: As well; True is for every key.
+            within: Virtual seconds. What is still to follow when the clients and the faults end has its time from then on. The run goes
+                on for so long after that, and then until all that had begun has followed.
+            during_faults: Whether the time runs while there are faults too.
+        """
+        self._jury.lasting.append(LeadsTo(premise, conclusion, within, during_faults, self, self._count_events))
+
+    def converges(self, view: Callable[..., Mapping[str, object]], within: float = 5.0, *, stays: float = 1.0) -> None:
+        """
+        What replicas show must become equal, and stay so.
+
+        Args:
+            view: Takes the simulation, and returns what each replica shows by the replica's name.
+            within: Virtual seconds after the clients and the faults have ended, after which all are equal at every step.
+            stays: Virtual seconds for which they must be equal without a break before the run may end.
+        """
+        self._jury.lasting.append(Converges(view, within, stays, self))
+
+    def conserves(self, quantity: Callable[..., object], within: float = 5.0) -> None:
+        """
+        *quantity* must be the same after every step at which every node is up and has started.
+
+        It is compared with the first that is told. None says that it cannot be told at that moment, which is not judged then. A run in
+        which it is not told any more after the faults breaks this too, as *never judged*.
+
+        Args:
+            quantity: Takes the simulation, and returns the total: whatever can be compared. It counts what is on its way if it asks
+                `in_flight`.
+            within: Virtual seconds after the clients and the faults have ended, in which it must be told once more.
+        """
+        self._jury.lasting.append(Conserves(quantity, within, self._is_whole, self, self._count_events))
 
     def at_the_end(self, predicate: Predicate) -> None:
         """*predicate* must hold at the end of the run."""
-        self._at_the_end.append(("at the end", oracle(predicate, self)))
+        self._jury.at_the_end.append(("at the end", oracle(predicate, self)))
 
     def linearizable(self, model: Model | type[Model]) -> None:
         """What the clients were told must be what *model* would have answered, in some order within the spans of the operations."""
-        self._at_the_end.append(("linearizable", linearizable(model() if isinstance(model, type) else model, self)))
+        self._jury.at_the_end.append(("linearizable", linearizable(model() if isinstance(model, type) else model, self)))
+
+    def _count_events(self) -> int:
+        return self.world.trace.length
+
+    def _is_whole(self) -> bool:
+        return all(node.is_absent or node.has_started for node in self.nodes.values())
 
     # What is there now
+
+    @property
+    def violation(self) -> Violation | None:
+        """What was found first; None: nothing so far."""
+        return self._jury.violation
 
     @property
     def message_types(self) -> dict[str, int]:
@@ -191,6 +247,18 @@ class Simulation(FaultScopes):
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* on all nodes that are up: what oracles look at."""
         return [found for node in self.nodes.values() for found in node.actors(kind)]
+
+    def in_flight(self, kind: type[T], *, in_hand: bool = False) -> list[T]:
+        """
+        The messages of *kind*, and the replies, that were sent and have not come into anybody's hands: on the network, or in the mailbox
+        or stash of an actor of a node that is up. What the network has doubled is there twice; what is lost is not there.
+
+        Args:
+            kind: A class; its subclasses are included.
+            in_hand: Whether a message counts too while its handler has it and waits for something.
+        """
+        self.world.observed("", kind)
+        return in_flight(self._cluster, kind, in_hand=in_hand)
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
         """Calls *call* at a virtual time."""
@@ -218,8 +286,7 @@ class Simulation(FaultScopes):
             driver = self.driver = FaultDriver(self._faults, self, self.world.tape)
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
-            if self._always:
-                world.checks.append(self._check_always)
+            self._jury.begin()
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.is_absent = bool(world.tape.choose(2, f"absent: {node.name}", lambda _: 0))  # a knob for the shrinker
                 node.start()
@@ -231,8 +298,8 @@ class Simulation(FaultScopes):
             conductor.wake_if_asleep()
             await over.wait()
             self.forget_all()
-            for kind, one in self._at_the_end if self.violation is None and not world.is_abandoned else ():
-                self._judge(kind, one)
+            if not world.is_abandoned:
+                self._jury.end()
             self.digest = world.trace.digest  # what follows is no part of the run
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.end()
@@ -254,63 +321,22 @@ class Simulation(FaultScopes):
 
     def client_failed(self, name: str, error: Exception) -> None:
         """A workload raised."""
-        self._violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
+        self._jury.violate("client", name, str(error) if isinstance(error, AssertionError) else describe_cause(error))
 
     def refused(self, error: NotSimulated) -> None:
         """An actor asked for what no seed decides: the run is worth nothing, even if the actor catches the error."""
-        self._violate("not simulated", error.path, str(error))
+        self._jury.violate("not simulated", error.path, str(error))
 
     def _node_failed(self, name: str, error: BaseException) -> None:
         if name not in self.nodes or not self.survives_collapse(name, error):
-            self._violate("node", name, describe_cause(error))
-
-    def _violate(self, kind: str, name: str, text: str) -> None:
-        self.world.touched("the verdict", "")
-        if self.violation is None:
-            self.violation = Violation(kind, name, text, self.world.now)
-            if self.world.ends_with_violation:
-                self.world.end()
-
-    def _judge(self, kind: str, one: Oracle) -> bool:
-        text = one.holds()
-        if text is not None:
-            self._violate(kind, one.name, text)
-        return text is None
-
-    def _check_always(self) -> None:
-        for one in self._always:
-            if not self._judge("always", one):
-                return
+            self._jury.violate("node", name, describe_cause(error))
 
     def _calm(self) -> None:
         """The clients have ended, or had their time: the faults end, and what must come true has its time now."""
-        world = self.world
         if self._is_calm:
             return
-        self._is_calm = world.is_calm = True
+        self._is_calm = self.world.is_calm = True
         self.note("fault", "", "calm", "the clients have ended, or had their time: all faults end")
         assert self.driver is not None
         self.driver.stop()
-        if not self._eventually:
-            world.end()
-            return
-        for one, within in self._eventually:
-            world.at(world.now + within, lambda one=one: self._too_late(one))  # type: ignore[misc]
-        world.checks.append(self._check_eventually)
-        self._check_eventually()
-
-    def _check_eventually(self) -> None:
-        self._eventually = [(one, within) for one, within in self._eventually if one.holds() is not None]
-        if not self._eventually:
-            self._end()
-
-    def _end(self) -> None:
-        """All that should come true has; if every order is possible, what is on its way arrives first."""
-        if self.any_order is None:
-            self.world.end()
-        else:
-            self.world.at(self.world.now, self.world.end)
-
-    def _too_late(self, late: Oracle) -> None:
-        if any(one is late for one, _ in self._eventually):
-            self._judge("eventually", late)
+        self._jury.calm()

@@ -16,8 +16,8 @@ from ..actors.cell import UP
 from ..mailbox import Envelope
 from .any_order import Option
 from .describing import describe, shown
+from .flying import name_of
 from .footprints import Footprint
-from .in_flight import name_of
 from .search import START, NotExplored, Search
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@ Who runs next: strategies, which propose one of the ready actors. The tape recor
 
 `pct` is "A randomized scheduler with probabilistic guarantees of finding bugs" (Burckhardt et al., ASPLOS 2010): a random order of
 priorities and *depth* - 1 moments at which the one that would run falls behind all others; a bug of that depth is found
-with a probability that is bounded from below. `delay` is "Delay-bounded scheduling" (Emmi et al., POPL 2011): first come first served,
-but for so many moments at which the first waits.
+with a probability that is bounded from below. `pctcp` is "Randomized testing of distributed systems with probabilistic guarantees"
+(Ozkan et al., OOPSLA 2018): there the priorities are of causal chains of messages. `delay` is "Delay-bounded scheduling" (Emmi et al.,
+POPL 2011): first come first served, but for so many moments at which the first waits.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from attrs import define, frozen
 
 from ..actors.cell import Cell
 from ..errors import TrouperError
+from .chains import Chains
 
 STEPS_EXPECTED: Final = (50, 200, 1_000, 5_000)
 """Choices among which the moments of `pct` and `delay` are spread: one of these, by seed, since nobody knows how long a run will be."""
 
-STRATEGIES: Final = "portfolio, random, fifo, pct:DEPTH, delay:MOMENTS, exhaustive:BOUND and states:BOUND"
+STRATEGIES: Final = "portfolio, random, fifo, pct:DEPTH, pctcp:DEPTH, delay:MOMENTS, exhaustive:BOUND and states:BOUND"
 
 ANY_ORDER: Final = "any order"
 """The first draw of a run in which every order is possible: its bound and one, or 0."""
@@ -36,6 +38,13 @@ DEPTH: Final = 3
 class Strategy(Protocol):
     """Proposes who runs next."""
 
+    follows_chains: bool
+    """Whether it looks at the causal chains of the run, which are formed only then."""
+
+    def follow(self, chains: Chains) -> None:
+        """Gives it the chains of the run, if it looks at them."""
+        ...
+
     def pick(self, ready: Sequence[Cell]) -> int:
         """The index of one of the ready, of which there are at least two, in the order in which they became ready."""
         ...
@@ -46,7 +55,16 @@ def _moments(random: Callable[[], float], count: int) -> set[int]:
     return {1 + int(random() * expected) for _ in range(count)}
 
 
-class RandomStrategy:
+class Chainless:
+    """The base of strategies that do not look at causal chains."""
+
+    follows_chains: bool = False
+
+    def follow(self, chains: Chains) -> None:
+        """Never called."""
+
+
+class RandomStrategy(Chainless):
     """Each of the ready with the same probability."""
 
     def __init__(self, seed: int) -> None:
@@ -57,7 +75,7 @@ class RandomStrategy:
         return int(self._random() * len(ready))
 
 
-class FifoStrategy:
+class FifoStrategy(Chainless):
     """First come first served, as in production."""
 
     def pick(self, ready: Sequence[Cell]) -> int:  # noqa: ARG002
@@ -65,7 +83,7 @@ class FifoStrategy:
         return 0
 
 
-class PctStrategy:
+class PctStrategy(Chainless):
     """
     The highest priority first.
 
@@ -99,7 +117,51 @@ class PctStrategy:
         return max(range(len(ready)), key=lambda index: priorities[ready[index]])
 
 
-class DelayStrategy:
+class PctcpStrategy:
+    """
+    The next step of the causal chain with the highest priority first.
+
+    Args:
+        seed: Of the priorities and the moments.
+        depth: How many orderings a bug may need; *depth* - 1 moments change the priority of the chain that would go on.
+    """
+
+    follows_chains: bool = True
+
+    def __init__(self, seed: int, depth: int) -> None:
+        self._random = Random(seed ^ 0xC4A1).random
+        self._priorities: list[float] = []
+        self._moments = _moments(self._random, depth - 1)
+        self._step = 0
+        self._lowest = 0.0
+        self._chains: Chains | None = None
+
+    def follow(self, chains: Chains) -> None:
+        """The chains of the run."""
+        self._chains = chains
+
+    def pick(self, ready: Sequence[Cell]) -> int:
+        """The cell whose next step is of the chain of the highest priority, unless this is its moment to fall behind."""
+        self._step += 1
+        chains = self._chains
+        assert chains is not None
+        following = [chains.chain_of_next(cell) for cell in ready]
+        priorities = self._priorities
+        while len(priorities) <= max(following):
+            priorities.append(self._random())
+        best = _highest(following, priorities)
+        if self._step in self._moments:
+            self._lowest -= 1.0
+            priorities[following[best]] = self._lowest
+            best = _highest(following, priorities)
+        return best
+
+
+def _highest(following: Sequence[int], priorities: Sequence[float]) -> int:
+    return max(range(len(following)), key=lambda index: priorities[following[index]])
+
+
+class DelayStrategy(Chainless):
     """
     First come first served, with *delays* moments at which the second goes first.
 
@@ -120,7 +182,7 @@ class DelayStrategy:
 
 
 @frozen
-class AnyOrderStrategy:
+class AnyOrderStrategy(Chainless):
     """
     Of runs in which every order is possible: first come, first served, where nobody explores.
 
@@ -150,7 +212,8 @@ class UnknownStrategy(TrouperError):
 @frozen
 class StrategyChoice:
     """
-    A strategy by name: ``random``, ``fifo``, ``pct:3``, ``delay:2``, or ``portfolio``, which takes them in turn from seed to seed.
+    A strategy by name: ``random``, ``fifo``, ``pct:3``, ``pctcp:3``, ``delay:2``, or ``portfolio``, which takes several in turn from
+    seed to seed.
 
     Raises:
         UnknownStrategy: There is none of that name.
@@ -177,6 +240,8 @@ class StrategyChoice:
             return FifoStrategy()
         if name == "pct":
             return PctStrategy(seed, depth)
+        if name == "pctcp":
+            return PctcpStrategy(seed, depth)
         if name == "delay":
             return DelayStrategy(seed, depth)
         raise UnknownStrategy(self.text)

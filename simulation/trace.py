@@ -90,6 +90,11 @@ class Trace:
             self._state_of[node, life, path] = text
             self._states.append((self.count + len(self._fresh), Event(time, "state", node, path, what, text, 0)))
 
+    @property
+    def length(self) -> int:
+        """How many events there are so far."""
+        return self.count + len(self._fresh)
+
     def _flush(self) -> None:
         fresh = self._fresh
         self.count += len(fresh)

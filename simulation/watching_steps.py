@@ -12,8 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..actors.cell import HELD, Cell
+from .flying import place_of
 from .footprints import ALONE, EVERYTHING, Footprint
-from .in_flight import place_of
 
 if TYPE_CHECKING:
     from .node_runtime import NodeRuntime

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.abc import Clock
@@ -89,11 +90,23 @@ class World:
             heappush(self._agenda, (max(when, self.now), self._count, due))
         return due
 
+    @property
+    def agenda(self) -> list[Callable[[], object]]:
+        """What is going to be called, in its order."""
+        return [due.call for _, _, due in sorted(self._agenda, key=itemgetter(0, 1)) if due.call is not None]
+
     def end(self) -> None:
         """The run is over: nothing of the simulated happens any more."""
         if not self.is_over:
             self.is_over = True
             self.on_over()
+
+    def end_when_quiet(self) -> None:
+        """The run is over; where every order is possible, what is on its way arrives first, for it has its races too."""
+        if self.keeps_time:
+            self.end()
+        else:
+            self.at(self.now, self.end)
 
     def check(self) -> None:
         """A step has been made: looks at what must always hold."""

@@ -84,7 +84,7 @@ def test_after_a_run_trio_is_as_it_was() -> None:
     assert (INTERNALS._ALLOW_DETERMINISTIC_SCHEDULING, INTERNALS._r) == before
 
 
-@pytest.mark.parametrize("strategy", ["random", "pct:3", "delay:2", "fifo"])
+@pytest.mark.parametrize("strategy", ["random", "pct:3", "pctcp:3", "delay:2", "fifo"])
 def test_the_same_seed_gives_the_same_trace_and_another_seed_another(strategy: str) -> None:
     """Raw sleeps, nurseries, cancellations, restarts and every fault included: eight seeds, run twice, give eight different hashes."""
     first = [run_once(stormy.storm, seed, strategy=strategy).digest for seed in range(8)]

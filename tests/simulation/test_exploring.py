@@ -92,9 +92,9 @@ def test_swarms_differ_from_seed_to_seed_and_count_what_they_did() -> None:
 
 def test_a_circle_of_messages_without_a_fault_is_a_clean_run() -> None:
     """A portfolio of strategies runs in turn; an unknown one is refused."""
-    for strategy in ("random", "fifo", "pct", "pct:5", "delay:1", "portfolio"):
+    for strategy in ("random", "fifo", "pct", "pct:5", "pctcp:2", "delay:1", "portfolio"):
         assert run_once(game, 3, strategy=strategy).violation is None
-    for strategy in ("pct:0", "pct:x", "quantum", "fifo:3"):
+    for strategy in ("pct:0", "pct:x", "pctcp:0", "quantum", "fifo:3"):
         with pytest.raises(UnknownStrategy, match="pct:DEPTH"):
             run_once(game, 3, strategy=strategy)
 

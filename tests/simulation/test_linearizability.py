@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from trouper.simulation import Client, Simulation, explore, linearizability
 from trouper.simulation.history import UNKNOWN, Operation
-from trouper.simulation.linearizability import judge
+from trouper.simulation.linearizability import NotLinearizable, Undecided, judge
 from trouper.simulation.models import Counter, KeyValue, Model, Mutex, Queue, Register, Set
 
 Row = tuple[str, Any, Any, int, int | None]
@@ -70,7 +71,7 @@ def test_a_history_without_an_explanation_is_refused_and_shown(name: str) -> Non
     """No order gives all answers; what is shown are the operations of the part that cannot be explained."""
     model, rows = UNEXPLAINED[name]
     verdict = judge(_history(*rows), model)
-    assert verdict is not None
+    assert isinstance(verdict, NotLinearizable)
     assert verdict.explained < len(rows)
     assert "no order explains" in str(verdict)
 
@@ -92,7 +93,7 @@ def _by_brute_force(operations: list[Operation], model: Model) -> bool:
         state: Any = model.initial()
         for operation in order:
             state, result = model.apply(state, operation.kind, operation.argument)
-            if result != operation.result:
+            if operation.result is not UNKNOWN and result != operation.result:
                 break
         else:
             return True
@@ -116,3 +117,69 @@ def test_the_search_agrees_with_trying_all_orders() -> None:
         assert explained == _by_brute_force(operations, Register(0)), [str(operation) for operation in operations]
         verdicts.add(explained)
     assert verdicts == {True, False}
+
+
+MIXED: dict[str, tuple[Model, list[tuple[str, Any, tuple[Any, ...]]]]] = {
+    "register": (
+        Register(0),
+        [
+            ("write", 1, (None,)),
+            ("write", 0, (None,)),
+            ("cas", (0, 1), (True, False)),
+            ("cas", (1, 0), (True, False)),
+            ("read", None, (0, 1)),
+        ],
+    ),
+    "counter": (Counter(), [("add", 1, (None,)), ("add", 0, (None,)), ("add_and_get", 1, (1, 2)), ("read", None, (0, 1, 2))]),
+    "set": (Set(), [("add", 1, (True, False)), ("remove", 1, (True, False)), ("contains", 1, (True, False))]),
+    "mutex": (Mutex(), [("acquire", "a", (True, False)), ("acquire", "b", (True, False)), ("release", "a", (True, False))]),
+    "queue": (Queue(), [("enqueue", 1, (None,)), ("enqueue", 2, (None,)), ("dequeue", None, (1, 2, None))]),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_what_keeps_the_search_small_loses_no_order(name: str) -> None:
+    """With operations that change nothing, that are alike, or have no answer, the search and brute force agree too."""
+    model, kinds = MIXED[name]
+    random = Random(5)
+    verdicts = set[bool]()
+    for _ in range(300):
+        places = random.sample(range(1, 100), 10)
+        rows: list[Row] = []
+        for index in range(5):
+            begun, ended = sorted(places[2 * index : 2 * index + 2])
+            kind, argument, results = random.choice(kinds)
+            is_unknown = random.random() < 0.3
+            rows.append((kind, argument, UNKNOWN if is_unknown else random.choice(results), begun, None if is_unknown else ended))
+        operations = _history(*rows)
+        explained = judge(operations, model) is None
+        assert explained == _by_brute_force(operations, model), [(str(one), one.invoked, one.returned) for one in operations]
+        verdicts.add(explained)
+    assert verdicts == {True, False}
+
+
+def test_a_search_that_is_too_long_is_given_up_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve enqueues at once whose order nobody saw have too many orders; a part that is surely wrong is found all the same."""
+    monkeypatch.setattr(linearizability, "CONFIGURATIONS_MAX", 500)
+    rows: list[Row] = [("enqueue", number, None, number, 100 + number) for number in range(1, 13)]
+    rows += [("dequeue", None, 99, 200, 201)]
+    verdict = judge(_history(*rows), Queue())
+    assert isinstance(verdict, Undecided)
+    assert "whether an order explains the 13 operations was not found out in 500 configurations" in str(verdict)
+
+
+def test_a_run_whose_history_was_not_judged_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no violation, and no silence either."""
+    monkeypatch.setattr(linearizability, "CONFIGURATIONS_MAX", 1)
+
+    async def workload(client: Client) -> None:
+        for number in range(3):
+            await client.perform("write", number, client.sleep(0.1))
+
+    def target(sim: Simulation) -> None:
+        sim.client(workload)
+        sim.linearizable(Register)
+
+    report = explore(target, 2)
+    assert (report.violations, report.undecided) == (0, 2)
+    assert "2 runs were not judged" in str(report)
