@@ -22,11 +22,16 @@ from .trace import Event
 REPLY: Final = re.compile(r"(?P<asker>.*) reply to (?P<number>\d+)", re.DOTALL)
 """Where a reply goes, as the trace has it."""
 
-FAULTS_OF_NODES: Final = ("slow node", "drift", "full mailbox", "restart storm")
-"""Faults of one node that last, besides crashes and pauses."""
+CLIENT_BEGINS: Final = ("/user/client", "Begin")
+"""The step with which a client begins, even one that performs no operation."""
 
-FAULT_ENDS: Final = {"restart": "crash", "resume": "pause", "heal": "partition", **{f"{kind} ends": kind for kind in FAULTS_OF_NODES}}
-"""What ends which fault."""
+FAULT_ENDS: Final = {"restart": "crash", "resume": "pause", "heal": "partition"}
+"""What ends which fault. Any other is ended by its own name and the word ``ends``."""
+
+LASTING: Final = frozenset(
+    {"crash", "pause", "partition", "swizzle", "degraded network", "slow node", "drift", "full mailbox", "restart storm"}
+)
+"""Faults that last to the end of the run if nothing ends them. Any other lasts iff its end is in the trace; else it is a moment."""
 
 
 @frozen
@@ -68,8 +73,8 @@ class Span:
     A fault from one event to another.
 
     Args:
-        kind: crash, pause, partition, or one of FAULTS_OF_NODES.
-        lane: Whose; empty for a partition.
+        kind: crash, pause, partition, or any other that the trace names.
+        lane: Whose; empty for the network's.
         text: Of a partition: who is cut off from whom. Else what there is to say.
         begin: The event.
         end: The event; None: it lasted to the end of the run.
@@ -145,7 +150,7 @@ def diagram_of(outcome: Outcome, title: str) -> Diagram:
         "faults": ", ".join(f"{count} {kind}" for kind, count in sorted(outcome.fired.items())) or "none",
         "trace": outcome.digest[:16],
     }
-    clients = frozenset(event.node for event in events if event.kind == "client")
+    clients = frozenset(event.node for event in events if event.kind == "client" or (event.path, event.what) == CLIENT_BEGINS)
     names = {event.node for event in events if event.node} | {message.target for message in messages}
     return Diagram(
         title,
@@ -199,28 +204,42 @@ def _without_states(kept: Iterable[Event]) -> tuple[tuple[Event, ...], dict[int,
 def _spans(events: Sequence[Event]) -> tuple[Span, ...]:
     spans: list[Span] = []
     under_way: dict[tuple[str, str, str], int] = {}
+    lasting = LASTING | {ended for event in events if event.kind == "fault" and (ended := _ended_by(event.what)) is not None}
 
     def end(key: tuple[str, str, str], place: int | None) -> None:
-        begin = under_way.pop(key, None)
-        if begin is not None:
-            kind, lane, links = key
-            spans.append(Span(kind, lane, cut_in_words(links) if kind == "partition" else links, begin, place))
+        kind, lane, text = key
+        spans.append(Span(kind, lane, cut_in_words(text) if kind == "partition" else text, under_way.pop(key), place))
 
     for place, event in enumerate(events):
         if event.kind != "fault":
             continue
-        if event.what in FAULT_ENDS.values():
-            if event.what == "crash":
-                end(("pause", event.node, ""), place)
-            under_way.setdefault((event.what, event.node, event.text), place)
+        ended = _ended_by(event.what)
+        if ended is not None:
+            key = _open_span(under_way, ended, event)
+            if key is not None:
+                end(key, place)
         elif event.what == "calm":
             for key in list(under_way):
                 end(key, place)
-        elif event.what in FAULT_ENDS:
-            end((FAULT_ENDS[event.what], event.node, event.text), place)
+        elif event.what in lasting:
+            if event.what == "crash" and ("pause", event.node, "") in under_way:
+                end(("pause", event.node, ""), place)
+            under_way.setdefault((event.what, event.node, event.text), place)
     for key in list(under_way):
         end(key, None)
     return tuple(sorted(spans, key=lambda span: span.begin))
+
+
+def _ended_by(what: str) -> str | None:
+    return what.removesuffix(" ends") if what.endswith(" ends") else FAULT_ENDS.get(what)
+
+
+def _open_span(under_way: Iterable[tuple[str, str, str]], kind: str, ending: Event) -> tuple[str, str, str] | None:
+    """The fault that an event ends: of the same words if there is one, or the last of its kind if it has none."""
+    same = [key for key in under_way if key[:2] == (kind, ending.node)]
+    if kind == "crash":  # which says what becomes of the disk; the restart does not
+        return same[-1] if same else None
+    return next((key for key in same if key[2] == ending.text), same[-1] if same and not ending.text else None)
 
 
 def cut_in_words(links: str) -> str:

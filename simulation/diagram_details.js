@@ -1,14 +1,48 @@
 // What is said about an event or a message, and what can be done with the page.
 
+const BEFORE_MAX = 25;
+
+function tell(details, x, y) {
+  tip.replaceChildren(html("pre", "", details));
+  tip.hidden = false;
+  tip.style.left = `${Math.min(x + 14, innerWidth - tip.offsetWidth - 8)}px`;
+  tip.style.top = `${Math.min(y + 14, innerHeight - tip.offsetHeight - 8)}px`;
+}
+
 function explain(node, details, click) {
-  node.addEventListener("mousemove", (event) => {
-    tip.replaceChildren(html("pre", "", details()));
-    tip.hidden = false;
-    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
-    tip.style.top = `${Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)}px`;
-  });
+  node.addEventListener("mousemove", (event) => tell(details(), event.clientX, event.clientY));
   node.addEventListener("mouseleave", () => { tip.hidden = true; });
   node.addEventListener("click", (event) => { event.stopPropagation(); click(); });
+}
+
+// With the keyboard: what has the focus is told as what is pointed at, and arrows go to its neighbours.
+function walk(group, turn) {
+  group.addEventListener("focus", () => {
+    const box = group.getBoundingClientRect();
+    tell(turnDetails(turn), box.left + 14, box.bottom);
+  });
+  group.addEventListener("blur", () => { tip.hidden = true; });
+  group.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Enter") { select(turn); focusOn(turn); }
+    else if (step) focusOn(placed.turns[placed.turns.indexOf(turn) + step]);
+    else return;
+    event.preventDefault();
+  });
+}
+
+// Where Tab comes to first.
+function firstStop() {
+  const wanted = view.selected ?? run.brokenAt, turn = wanted === null ? undefined : run.turns[wanted];
+  return placed.y.has(turn) ? turn : placed.turns[0];
+}
+
+function focusOn(turn) {
+  const mark = turn === undefined ? null : svg.querySelector(`.mark[data-turn="${turn}"]`);
+  if (!mark) return;
+  const at = placed.y.get(turn), top = scroller.scrollTop;
+  if (at < top + 60 || at > top + scroller.clientHeight - 60) scroller.scrollTop = at - scroller.clientHeight / 2;
+  mark.focus({ preventScroll: true });
 }
 
 function messageDetails(message) {
@@ -42,6 +76,7 @@ function turnDetails(turn) {
 function select(place) {
   view.selected = place;
   view.cone = place === null ? null : coneOf(place);
+  view.chain = place === null ? new Set() : chainOf(place);
   const top = scroller.scrollTop;
   draw();
   if (place !== null && byId("fold").checked) scrollTo(place); else scroller.scrollTop = top;
@@ -99,14 +134,27 @@ function showPanel() {
     html("h2", "bad", `What broke: ${run.violation[1]}`, panel);
     html("p", "", run.violation[2] || "The oracle said no.", panel);
   } else html("p", "note", "Click an event to see what led to it. Hover for payloads.", panel);
-  const states = about < 0 ? [] : statesAt(about);
-  if (states.length) html("h2", "", view.selected === null && run.violation ? "How the actors were then" : "How the actors were after it", panel);
-  for (const [who, text] of states) { html("p", "when", who, panel); html("pre", "state", text, panel); }
   if (about < 0) return;
+  const chain = view.selected === null && run.brokenAt === null ? [] : [...chainOf(about)].map((number) => run.byNumber.get(number));
+  if (chain.length) {
+    html("h2", "", "What led straight to it, the last first", panel);
+    const list = html("ol", "", undefined, panel);
+    list.id = "chain";
+    for (const message of chain) {
+      const item = html("li", "", undefined, list);
+      html("span", "when", `${run.events[message.sent][0].toFixed(6)} `, item);
+      html("b", "", `${nameOf(message.from)} \u2192 ${nameOf(message.to)} `, item);
+      item.append(cutTo(asShown(message), 120));
+      item.addEventListener("click", () => { select(message.sent); scrollTo(message.sent); });
+    }
+  }
   const isOfAll = view.selected === null && run.brokenAt === null; // what does not hold at the end may have to do with everything
   const cone = isOfAll ? run.events.keys() : coneOf(about), turns = [...new Set([...cone].map((place) => run.turns[place]))].sort((a, b) => b - a);
-  html("h2", "", "Before it, the last first", panel);
-  listOf(turns.filter((turn) => isOfAll || turn !== run.turns[about]).slice(0, 40), panel);
+  html("h2", "", isOfAll ? "All events, the last first" : "All that may have led to it, the last first", panel);
+  listOf(turns.filter((turn) => isOfAll || turn !== run.turns[about]).slice(0, BEFORE_MAX), panel);
+  const states = statesAt(about);
+  if (states.length) html("h2", "", view.selected === null && run.violation ? "How the actors were then" : "How the actors were after it", panel);
+  for (const [who, text] of states) { html("p", "when", who, panel); html("pre", "state", text, panel); }
 }
 
 function chips(parent, names, hidden, colour) {
@@ -130,7 +178,12 @@ function zoomBy(factor) {
 function show(index) {
   view.run = index;
   run = DATA.runs[index];
-  select(null);
+  byId("fold").checked = run.brokenAt !== null && run.events.length > FOLDED_FROM;
+  view.selected = null;
+  view.cone = run.brokenAt === null ? null : coneOf(run.brokenAt); // before anybody selects an event what is broken is in the light
+  view.chain = run.brokenAt === null ? new Set() : chainOf(run.brokenAt);
+  draw();
+  showPanel();
 }
 
 function find(text) {
@@ -143,13 +196,14 @@ function find(text) {
 
 byId("to-broken").addEventListener("click", () => { byId("fold").checked = true; select(run.brokenAt); scrollTo(run.brokenAt); });
 byId("clear").addEventListener("click", () => { byId("fold").checked = false; select(null); });
+byId("what").addEventListener("click", () => { byId("legend").hidden = !byId("legend").hidden; draw(); });
 byId("larger").addEventListener("click", () => zoomBy(1.25));
 byId("smaller").addEventListener("click", () => zoomBy(.8));
 byId("other-run").addEventListener("click", () => { show(1 - view.run); if (DATA.differs < run.events.length) scrollTo(DATA.differs); });
 for (const id of ["by-time", "fold", "local", "states"]) byId(id).addEventListener("change", draw);
 byId("find").addEventListener("change", (event) => find(event.target.value));
 scroller.addEventListener("wheel", (event) => { if (event.ctrlKey) { event.preventDefault(); zoomBy(event.deltaY < 0 ? 1.15 : .87); } }, { passive: false });
-scroller.addEventListener("scroll", () => { tip.hidden = true; });
+scroller.addEventListener("scroll", () => { tip.hidden = true; drawOverview(); });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") byId("clear").click(); });
 addEventListener("resize", draw);
 byId("to-broken").hidden = DATA.runs[0].brokenAt === null;

@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from .diagram import Diagram, Message, first_difference
+from .oracles import Violation
 
 HERE = Path(__file__).parent
 
@@ -34,17 +35,33 @@ def page_of(diagram: Diagram, other: Diagram | None = None) -> str:
     differs = None if other is None else first_difference(diagram.events, other.events)
     runs = {"runs": [_plain(one) for one in shown], "differs": differs}
     violation = diagram.violation
-    head = "Nothing is broken." if violation is None else f"Broken: {violation.kind} {violation.name}, at {violation.time:.6f} s."
+    head = "Nothing is broken." if violation is None else _headline(diagram, violation)
     return Template(_file("page.html")).substitute(
         title=escape(f"{diagram.title}: {'clean' if violation is None else violation.name}"),
         style=_file("page.css"),
-        script=_file("page.js") + "\n" + _file("details.js"),
+        script="\n".join(_file(part) for part in ("page.js", "marks.js", "overview.js", "details.js")),
         verdict_class="clean" if violation is None else "broken",
         verdict_head=escape(head),
-        verdict_text=escape("" if violation is None else violation.text.partition("\n")[0]),
+        verdict_text=escape("" if violation is None else violation.text),
         facts=" ".join(f"<span>{escape(name)} <b>{escape(text)}</b></span>" for name, text in {"": diagram.title, **diagram.facts}.items()),
         runs=json.dumps(runs, separators=(",", ":")).replace("<", "\\u003c"),
     )
+
+
+def _headline(diagram: Diagram, violation: Violation) -> str:
+    """What broke, when, where, and with which step."""
+    said = f"Broken: {violation.kind} {violation.name}, at {violation.time:.6f} s"
+    if diagram.broken_at is None:
+        return f"{said}, with no single event to blame."
+    event = diagram.events[diagram.broken_at]
+    message = next((message for message in diagram.messages if message.number == event.number), None)
+    sender = f" from {message.source}" if message is not None else ""
+    does = {
+        "step": f"{event.path} handles {event.what}{sender}",
+        "resumed": f"{event.path} goes on",
+        "client": f"it says {event.what}",
+    }.get(event.kind, event.what)
+    return f"{said}, on {event.node}, when {does}."
 
 
 def _file(name: str) -> str:

@@ -250,7 +250,7 @@ class StrategyChoice:
 PORTFOLIO: Final[tuple[StrategyChoice, ...]] = (
     StrategyChoice("random"),
     StrategyChoice("pct:3"),
-    StrategyChoice("random"),
+    StrategyChoice("pctcp:3"),
     StrategyChoice("delay:3"),
 )
 """Of `portfolio`: no single strategy finds every kind of bug."""

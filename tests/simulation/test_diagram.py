@@ -193,3 +193,28 @@ def test_a_shiviz_log_is_parsed_by_its_own_expression() -> None:
         assert clock[match["host"]] == counts[match["host"]]
     assert set(counts) == {"a", "b", "c", "network"}
     assert any("BROKEN: always never_twice" in match["event"] for match in found)
+
+
+def test_a_fault_of_any_name_is_a_bar_if_it_ends_and_a_moment_if_not() -> None:
+    """Ends are found by name and words, or by name alone if they have none; what is known to last does so to the end of the run."""
+    faults = [
+        ("a", "cosmic rays", "many"),
+        ("a", "cosmic rays", "few"),
+        ("", "solar wind", "strong"),
+        ("b", "hiccup", ""),
+        ("b", "slow node", "0.01 s a turn"),
+        ("b", "crash", "disk lost"),
+        ("a", "cosmic rays ends", "many"),
+        ("", "solar wind ends", ""),
+        ("b", "restart", ""),
+        ("a", "tea break ends", ""),
+    ]
+    events = [Event(place / 10, "fault", node, "", what, text, 0) for place, (node, what, text) in enumerate(faults)]
+    spans = diagram_of(drawn.outcome_of(events, None), "faults").spans
+    assert [(span.kind, span.lane, span.text, span.begin, span.end) for span in spans] == [
+        ("cosmic rays", "a", "many", 0, 6),
+        ("cosmic rays", "a", "few", 1, None),
+        ("solar wind", "", "strong", 2, 7),
+        ("slow node", "b", "0.01 s a turn", 4, None),
+        ("crash", "b", "disk lost", 5, 8),
+    ]

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
@@ -147,15 +148,20 @@ def test_the_command_line_draws_a_recording(tmp_path: Path, capsys: pytest.Captu
 # In a browser
 
 
-def _in_chromium(page: Path, folder: Path, where: str = "") -> tuple[dict[str, str], str]:
-    """What the page's script says of itself, and the document that it made."""
+def _chromium(folder: Path, *arguments: str) -> str:
+    """What a browser without a window says."""
     quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
     shown = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000"]
-    arguments = [str(CHROMIUM), *shown, *quiet, "--dump-dom", page.as_uri() + where]
-    ended = subprocess.run(arguments, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
-    body = re.search(r"<body[^>]*>", ended.stdout)
-    assert body is not None, ended.stderr
-    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', body[0])), ended.stdout
+    command = [str(CHROMIUM), *shown, *quiet, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True).stdout
+
+
+def _in_chromium(page: Path, folder: Path, where: str = "") -> tuple[dict[str, str], str]:
+    """What the page's script says of itself, and the document that it made."""
+    document = _chromium(folder, "--dump-dom", page.as_uri() + where)
+    body = re.search(r"<body[^>]*>", document)
+    assert body is not None
+    return {name: unescape(text) for name, text in re.findall(r'data-([\w-]+)="([^"]*)"', body[0])}, document
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
@@ -199,6 +205,75 @@ def test_a_browser_marks_where_two_runs_part(tmp_path: Path) -> None:
     assert 'id="differs"' in document
     assert "many_were_seen does not hold at the end" in document
     assert "the other run (passes)" in document
+
+
+DRIVER = """
+<script>
+{
+  const fire = (node, kind) =>
+    node.dispatchEvent(new MouseEvent(kind, { bubbles: true, clientX: 40, clientY: 40 }));
+  const press = (node, key) => node.dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, key }));
+  const said = document.body.dataset, mark = (turn) => svg.querySelector(`.mark[data-turn="${turn}"]`);
+  said.chainAtFirst = [...svg.querySelectorAll(".chain")].map((one) => one.dataset.message).join();
+  said.lostIsBright = [...svg.querySelectorAll('[data-message="3"]')].every((one) => !one.classList.contains("dim"));
+  fire(mark(3), "mousemove");
+  said.tip = tip.hidden ? "" : tip.textContent;
+  fire(mark(3), "mouseleave");
+  said.tipIsGone = tip.hidden;
+  fire(mark(8), "click");
+  said.coneOfAnswer = view.cone.size;
+  said.dimmed = svg.querySelectorAll(".mark.dim").length;
+  said.chainOfAnswer = [...svg.querySelectorAll(".chain")].map((one) => one.dataset.message).join();
+  press(mark(8), "ArrowDown");
+  said.focused = document.activeElement.dataset.turn;
+  said.tipOfFocus = tip.textContent;
+  press(document, "Escape");
+  said.dimmedAfterEscape = svg.querySelectorAll(".mark.dim").length;
+  byId("type-filter").lastElementChild.querySelector("input").click(); // Tick, which is all of a mark
+  said.marksWithoutType = svg.querySelectorAll(".mark").length;
+  fire(byId("what"), "click");
+  said.legend = byId("legend").offsetHeight > 50;
+  const pixels = overview.getContext("2d").getImageData(0, 0, overview.width, overview.height).data;
+  said.overview = new Set(pixels).size > 3;
+}
+</script>
+</body>
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
+def test_a_browser_answers_the_mouse_and_the_keyboard(tmp_path: Path) -> None:
+    """What broke is in the light at first; pointing and focus tell, a click shows the cone, Escape ends it, a filter filters."""
+    diagram = known()
+    file = tmp_path / "driven.html"
+    file.write_text(page_of(diagram).replace("</body>", DRIVER), encoding="utf-8")
+    said, _ = _in_chromium(file, tmp_path)
+    assert said.get("error") is None
+    assert said["chain-at-first"] == ""  # b broke it by a step of its own
+    assert said["lost-is-bright"] == "true"
+    assert said["tip"].startswith("b at 0.200000 s")
+    assert "Question(text=" in said["tip"]
+    assert said["tip-is-gone"] == "true"
+    assert int(said["cone-of-answer"]) == len(cone_of(diagram.causes, 8))
+    assert int(said["dimmed"]) > 3
+    assert said["chain-of-answer"] == "1,2"
+    assert said["focused"] == "10"
+    assert said["tip-of-focus"].startswith("a at 0.400000 s")
+    assert said["dimmed-after-escape"] == "0"
+    assert int(said["marks-without-type"]) == 10
+    assert said["legend"] == "true"
+    assert said["overview"] == "true"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
+def test_a_screenshot_shows_lanes_messages_and_what_broke(tmp_path: Path) -> None:
+    """Also in a narrow window; what is to be seen does not compress as an empty page does."""
+    file, picture = tmp_path / "known.html", tmp_path / "known.png"
+    file.write_text(page_of(known()), encoding="utf-8")
+    _chromium(tmp_path, f"--screenshot={picture}", "--window-size=640,600", "--hide-scrollbars", file.as_uri())
+    written = picture.read_bytes()
+    assert (int.from_bytes(written[16:20]), int.from_bytes(written[20:24])) == (640, 600)  # of a PNG
+    assert len(written) > 55_000  # an empty page takes 3,000 bytes, one whose script fails 34,000, this one 82,000
 
 
 def test_a_file_that_no_module_path_leads_to_can_be_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
