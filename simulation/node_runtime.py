@@ -51,12 +51,15 @@ class Conductor(Dispatcher):
         super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
         self.world: World = world
         self.schedule: Schedule = policy.new_ready_queue()
-        world.wake = self.wake_if_asleep
+        world.wake = self.wake
 
-    def wake_if_asleep(self) -> None:
-        """Something is ready, or due."""
+    def wake(self) -> None:
+        """
+        Something is ready, or due. Idempotent: to ask whether anybody is ready lets time pass, so that whoever asks before it wakes
+        a worker may find that one is awake by now. Two that believed to have the baton would run at a time.
+        """
         if not self.is_awake:
-            self.wake()
+            super().wake()
 
     def _adjust_share(self, cell: Cell, took: float) -> None:
         """A turn is one message, whatever the slice."""
@@ -245,7 +248,7 @@ class NodeRuntime(Runtime):
 
     def wake(self) -> None:
         """The conductor's matter."""
-        self._conductor.wake_if_asleep()
+        self._conductor.wake()
 
     def may_hold(self) -> bool:
         """Whether the handler that runs right now may be suspended by the runtime."""
@@ -327,7 +330,7 @@ class NodeRuntime(Runtime):
 
     def _arrange_turn(self) -> None:
         """The next turn of a slow node ends when it has taken its time, which begins now, unless one is under way."""
-        if self._withheld and self._turn is None and not self.is_paused:
+        if self._withheld and self._turn is None:
             self._turn = self.world.at(self.world.now + self._turn_seconds, self._take_turn)
 
     def _take_turn(self) -> None:

@@ -33,8 +33,8 @@ class Scope:
         """It begins. Raises RuntimeError if it lasts already."""
         if self in self._open_ones:
             raise RuntimeError("This fault lasts already: a block of its own needs one of its own.")
-        self._open_ones[self] = None
         self._begin()
+        self._open_ones[self] = None
 
     def end(self) -> None:
         """It is over. Idempotent."""

@@ -295,7 +295,7 @@ class Simulation(FaultScopes):
             driver.start()
             duration = self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS)
             world.at(duration, self._calm)
-            conductor.wake_if_asleep()
+            conductor.wake()
             await over.wait()
             self.forget_all()
             if not world.is_abandoned:

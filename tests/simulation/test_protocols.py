@@ -18,6 +18,7 @@ from trouper.simulation import explore, run_once
 PROTOCOLS = Path(__file__).parent / "protocols"
 NAMES = sorted(file.stem for file in PROTOCOLS.glob("*.py"))
 CLEAN_SEEDS = 200
+UNNOTICED_SEEDS = 100
 
 
 def _protocol(name: str) -> Any:
@@ -46,3 +47,11 @@ def test_the_correct_twin_of_a_protocol_gives_no_alarm(name: str) -> None:
     """Under the same faults nothing is found in what is right."""
     report = explore(_protocol(name).correct, CLEAN_SEEDS)
     assert report.violations == 0, str(report)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if hasattr(_protocol(name), "unnoticed")])
+def test_some_bugs_are_shown_by_one_kind_of_fault_alone(name: str) -> None:
+    """Under all other faults the broken protocol is clean: for such bugs there is that fault."""
+    report = explore(_protocol(name).unnoticed, UNNOTICED_SEEDS)
+    assert report.violations == 0, str(report)
+    assert sum(report.fired.values()) > UNNOTICED_SEEDS

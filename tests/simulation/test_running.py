@@ -6,7 +6,10 @@ import pytest
 from attrs import define, frozen
 
 from trouper import Actor, actor, handles, supervisor
+from trouper.actors.dispatcher import Dispatcher
 from trouper.simulation import Client, Simulation, run_once, world
+
+from .stormy import storm
 
 
 @frozen
@@ -79,3 +82,19 @@ def test_what_a_workload_raises_is_a_violation_that_names_the_client() -> None:
     outcome = run_once(target, 1)
     assert outcome.violation is not None
     assert str(outcome.violation) == "client alice is broken at 0.500000 s: this is not how it should be"
+
+
+def test_one_worker_has_the_baton_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is woken while one is awake, though the world goes on wherever somebody asks whether anybody is ready."""
+    woken = list[bool]()
+    wake = Dispatcher.wake
+
+    def noted(dispatcher: Dispatcher) -> None:
+        woken.append(dispatcher.is_awake)
+        wake(dispatcher)
+
+    monkeypatch.setattr(Dispatcher, "wake", noted)
+    for seed in range(5):
+        run_once(storm, seed)
+    assert len(woken) > 500
+    assert not any(woken)
