@@ -25,6 +25,8 @@ from .errors import NodeDown as NodeDown
 from .errors import NotSimulated as NotSimulated
 from .errors import RemoteFailure as RemoteFailure
 from .errors import SimulationStuck as SimulationStuck
+from .exhaustive import explore_orders as explore_orders
+from .exhaustive import explore_states as explore_states
 from .exploring import RunFailed as RunFailed
 from .exploring import explore as explore
 from .failing import SimulationFailed as SimulationFailed
@@ -52,6 +54,7 @@ from .report import Report as Report
 from .run import Outcome as Outcome
 from .run import run_once as run_once
 from .scope import Scope as Scope
+from .search import NotExplored as NotExplored
 from .shrinking import NothingToShrink as NothingToShrink
 from .shrinking import Shrunk as Shrunk
 from .shrinking import shrink as shrink

@@ -90,11 +90,16 @@ class Cluster:
     def _dropped(self, node: str, path: str, why: str, number: int) -> None:
         self.world.trace.add(self.world.now, "dropped", node, path, "", why, number)
 
+    def lost_on_the_way(self, node: str, number: int) -> None:
+        """The network loses a message that was on its way."""
+        self._dropped(node, "", "network", number)
+
     def send_tell(self, source: NodeRuntime, target: RemoteCell, message: Any) -> None:
         """Sends a message that is told."""
         packed = pack(message)
         number = self._sent(source, target, message)
-        if not self.links.carry(source.name, target.node, (CURRENT.get(), target), partial(self._arrive, target, packed, number)):
+        arrive = partial(self._arrive, target, packed, number)
+        if not self.links.carry(source.name, target.node, (CURRENT.get(), target), arrive, number, message):
             self._dropped(source.name, target.path, "network", number)
 
     def send_ask(self, source: NodeRuntime, target: RemoteCell, ask: Ask) -> None:
@@ -104,7 +109,7 @@ class Cluster:
         self._asks[number] = ask, source
         self._numbers[ask] = number
         arrive = partial(self._arrive, target, packed, number, source.name)
-        if not self.links.carry(source.name, target.node, (CURRENT.get(), target), arrive):
+        if not self.links.carry(source.name, target.node, (CURRENT.get(), target), arrive, number, ask.message):
             self._dropped(source.name, target.path, "network", number)
 
     def forget_ask(self, ask: Ask) -> None:
@@ -116,7 +121,7 @@ class Cluster:
     def travelling(self) -> list[Any]:
         """What is on the network, packed, in the order in which it arrives; of replies those that are no errors and still waited for."""
         found: list[Any] = []
-        for call in self.world.agenda:
+        for call in (*self.world.agenda, *self.links.arrivals()):
             if not isinstance(call, partial):
                 continue
             if call.func == self._arrive:
@@ -167,7 +172,7 @@ class Cluster:
             self.schedule.chains.sent(back, CURRENT.get())
         world.trace.add(world.now, "sent", source.name, f"{asker} reply to {number}", what, text, back)
         arrive = partial(self._arrive_reply, asker, number, back, packed, error is not None)
-        if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive):
+        if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive, back, value if error is None else error):
             self._dropped(source.name, asker, "network", back)
 
     def _arrive_reply(self, asker: str, number: int, back: int, packed: Any, is_error: bool) -> None:

@@ -32,7 +32,7 @@ from .scripts import script_of
 from .shiviz import shiviz_of
 from .shrinking import RUNS_MAX, shrink
 from .simulating import simulation
-from .strategies import StrategyChoice, UnknownStrategy
+from .strategies import STRATEGIES, StrategyChoice, UnknownStrategy
 from .workers import WorkerDied
 
 FAILED: Final = 2
@@ -78,7 +78,7 @@ def _add_simulate(commands: Any) -> None:
     simulate.add_argument("--seeds", type=_positive, default=1000, help="how many runs (1000)")
     simulate.add_argument("--first-seed", type=int, default=0, help="the seed of the first run (0)")
     simulate.add_argument("--jobs", type=_jobs, default=1, help=f"processes, at most {JOBS_MAX} (1)")
-    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help="portfolio, random, fifo, pct:N, pctcp:N or delay:N")
+    simulate.add_argument("--strategy", type=_strategy, default="portfolio", help=STRATEGIES)
     simulate.add_argument("--stop", action="store_true", help="end with the first violation")
     simulate.add_argument("--json", type=_output, metavar="FILE", help="write the report there as JSON; -: to the standard output")
     simulate.add_argument(

@@ -47,6 +47,7 @@ class Disk:
     def __init__(self, world: World, name: str) -> None:
         self._world = world
         self._name = name
+        self._thing = f"disk {name}"
         self._synced: dict[str, Any] = {}
         self._unsynced: list[tuple[str, Any]] = []
 
@@ -54,6 +55,7 @@ class Disk:
         """Writes a value, which is read at once, and may be lost until it is synced. What a dead node still writes is not."""
         if _comes_too_late():
             return
+        self._world.touched(self._thing, "")
         self._unsynced.append((key, _copied(value)))
 
     def read(self, key: str, default: Any = None) -> Any:
@@ -63,6 +65,7 @@ class Disk:
         Raises:
             DiskCorrupted: That write was torn by a crash.
         """
+        self._world.touched(self._thing, "")
         for written, value in reversed(self._unsynced):
             if written == key:
                 return _copied(value)
@@ -75,8 +78,13 @@ class Disk:
         """All that was written is safe."""
         if _comes_too_late():
             return
+        self._world.touched(self._thing, "")
         self._synced.update(self._unsynced)
         self._unsynced.clear()
+
+    def content(self) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+        """What is safe, and what was written since."""
+        return self._synced, self._unsynced
 
     def crash(self, fate: DiskFate = "kept") -> bool:
         """The node has crashed. Returns whether that did to the disk what *fate* says, beyond losing what was not synced."""

@@ -21,9 +21,12 @@ from attrs import define
 
 from ..errors import TrouperError
 from .collecting import collected_seldom
+from .exhaustive import fill
+from .orders import OrderSearch
 from .report import Report
 from .run import Outcome, Target, run_once
-from .strategies import StrategyChoice
+from .states import StateSearch
+from .strategies import AnyOrderStrategy, StrategyChoice
 from .workers import Failure, Timed, attempt, in_processes
 
 JOBS_MAX: Final = 256
@@ -62,8 +65,8 @@ def explore(
 
     Args:
         target: Describes the cluster.
-        seeds: Which; a number n: 0 to n - 1.
-        strategy: As for `run_once`.
+        seeds: Which; a number n: 0 to n - 1. With ``exhaustive`` and ``states`` only how many runs there may be.
+        strategy: As for `run_once`. ``exhaustive:1`` is `explore_orders` with bound 1, and ``states:1`` `explore_states`, in one process.
         jobs: Processes, at most 256; on systems that cannot fork, one.
         stops_at_first: Ends with the first violation. With several jobs those that run at that time still count.
         on_outcome: Called with each outcome, in no order if there are several jobs.
@@ -73,6 +76,7 @@ def explore(
         RunFailed: The target raised.
         WorkerDied: A process ended in a run.
         UnknownStrategy: There is no such strategy.
+        NotExplored: Every order is asked for of a cluster for which nobody could tell it.
         ValueError: *jobs* is below 1 or above 256.
     """
     if not 1 <= jobs <= JOBS_MAX:
@@ -80,6 +84,11 @@ def explore(
     wanted = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     name = getattr(target, "__name__", repr(target))
     report = Report(name, strategy) if into is None else into
+    any_order = StrategyChoice(strategy).for_seed(0)
+    if isinstance(any_order, AnyOrderStrategy):
+        search = StateSearch() if any_order.counts_states else OrderSearch()
+        fill(report, target, search, any_order.bound, runs_max=len(wanted), stops_at_first=stops_at_first, on_outcome=on_outcome)
+        return report
     run = partial(run_once, target, strategy=StrategyChoice(strategy))
     is_alone = jobs == 1 or "fork" not in multiprocessing.get_all_start_methods()
     report.ended = "error"

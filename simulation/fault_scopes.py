@@ -19,6 +19,7 @@ from ..actors.supervising import fail_from_outside
 from ..supervision import RestartLimitReached, leaves_of
 from .disk import DiskFate
 from .errors import InjectedFailure
+from .footprints import EVERYTHING
 from .links import Conditions
 from .mailboxes import fill_mailbox, free_mailbox, may_be_full
 from .scope import Scope
@@ -383,6 +384,7 @@ class FaultScopes:
 
     def _note(self, name: str, what: str, text: str) -> None:
         world = self._cluster.world
+        world.touched(EVERYTHING, "")
         world.trace.add(world.now, "fault", name, "", what, text)
 
     def _fire(self, kind: str, name: str, text: str) -> None:

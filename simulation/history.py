@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, final
 
 from attrs import define, field
@@ -45,16 +46,23 @@ class Operation:
         return f"{self.client}: {self.kind}({argument}) -> {self.result!r}"
 
 
+def _nobody_asks(_what: str) -> None:
+    """Who explores every order asks what a step touches; nobody else does."""
+
+
 @define(eq=False)
 class History:
     """All operations of a run."""
 
+    on_place: Callable[[str], object] = field(default=_nobody_asks, repr=False)
+    """Called with "begin" or "end" when there is one: the order of beginnings among themselves is nobody's business."""
     operations: list[Operation] = field(factory=list[Operation], init=False)
     _places: int = field(default=0, init=False)
 
     def begin(self, client: str, kind: str, argument: Any) -> Operation:
         """A client asks for something."""
         self._places += 1
+        self.on_place("begin")
         operation = Operation(client, kind, argument, self._places)
         self.operations.append(operation)
         return operation
@@ -62,6 +70,7 @@ class History:
     def end(self, operation: Operation, result: Any) -> None:
         """It was answered. `UNKNOWN` leaves it open for ever."""
         self._places += 1
+        self.on_place("end")
         if result is not UNKNOWN:
             operation.returned = self._places
             operation.result = result

@@ -57,11 +57,13 @@ class Jury:
                 self._judge(kind, oracle)
 
     def violate(self, kind: str, name: str, text: str) -> None:
-        """Something is broken, and the run is over."""
+        """Something is broken, and the run is over, unless it is one of an exploration."""
+        world = self._world
+        world.touched("the verdict", "")
         if self.violation is None:
-            world = self._world
             self.violation = Violation(kind, name, text, world.now, world.trace.length)
-            world.end()
+            if world.ends_with_violation:
+                world.end()
 
     def _judge(self, kind: str, oracle: Oracle) -> None:
         text = oracle.holds()
@@ -88,7 +90,7 @@ class Jury:
                 self._alarms[one] = when
                 self._world.at(when, partial(self._alarm, one, when))
         if self._is_calm and all(one.is_settled(now) for one in self._looking):
-            self._world.end()
+            self._world.end_when_quiet()
 
     def _alarm(self, one: LastingOracle, when: float) -> None:
         if self._alarms.get(one) == when:

@@ -78,7 +78,15 @@ class Links:
         self._last: dict[object, float] = {}
         self._labels: dict[tuple[str, str], _Labels] = {}
 
-    def carry(self, source: str, target: str, channel: object, arrive: Callable[[], object]) -> bool:
+    def carry(  # noqa: PLR0917  # called for every message
+        self,
+        source: str,
+        target: str,
+        channel: object,
+        arrive: Callable[[], object],
+        number: int = 0,  # noqa: ARG002
+        message: object = None,  # noqa: ARG002
+    ) -> bool:
         """
         Has *arrive* called when the message is there; perhaps twice, perhaps never. Returns whether it is on its way.
 
@@ -87,6 +95,8 @@ class Links:
             target: The node it goes to.
             channel: What keeps its order with: messages of one channel do not overtake each other unless the network reorders.
             arrive: Called with nothing.
+            number: Of the message in the trace.
+            message: What it is, for who looks at what is on its way.
         """
         world = self._world
         if source == target:
@@ -120,6 +130,10 @@ class Links:
             when = max(when, self._last.get(channel, 0.0))
             self._last[channel] = when
         world.at(when, arrive)
+
+    def arrivals(self) -> list[Callable[[], object]]:
+        """What is called when messages arrive that are on no agenda."""
+        return []
 
     # Cuts
 

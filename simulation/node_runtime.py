@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors.alarms import Alarms
+from ..actors.alarms import Alarm, Alarms
 from ..actors.cell import GONE, Cell
 from ..actors.dispatcher import Dispatcher, Worker
 from ..actors.envelopes import Ask
@@ -25,7 +25,7 @@ from ..actors.runtime import Runtime
 from ..actors.sparse_log import SparseLog
 from ..registry import Address
 from ..supervision import ChildSpec
-from .randomness import TapedRandom
+from .randomness import EnumeratedRandom, TapedRandom
 
 if TYPE_CHECKING:
     from ..actors import ActorRef
@@ -51,6 +51,7 @@ class Conductor(Dispatcher):
 
     def __init__(self, world: World, policy: SimulationPolicy) -> None:
         super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
+        self.world: World = world
         self.schedule: Schedule = policy.new_ready_queue()
         self._order = world.order
         world.wake = self.wake
@@ -80,6 +81,11 @@ class Conductor(Dispatcher):
         """A handler took long in virtual time."""
         cell.dispatcher.report_slow(cell, item, seconds)
 
+    async def _stay_with(self, me: Worker, cell: Cell, trap: object) -> None:
+        """A handler waits on trio."""
+        self.world.on_trio(cell.path)
+        await super()._stay_with(me, cell, trap)
+
     def _let_go_of(self, me: Worker, cell: Cell, value: Any, error: BaseException | None) -> None:
         node: Any = cell.dispatcher
         if not node.is_dead:
@@ -104,17 +110,33 @@ class NodeAlarms(Alarms):
 
     def __init__(self, node: NodeRuntime) -> None:
         self._node = node
+        self._thing = f"timers {node.name}"
         super().__init__(node.local_time)
 
     def arm_later(self, ask: Ask, timeout: float) -> None:
         """There are no slices that it could wait for."""
         self.arm(ask, timeout)
 
+    def arm(self, ask: Ask, timeout: float) -> None:
+        """See `Alarms.arm`."""
+        self._node.world.touched(self._thing, "")
+        super().arm(ask, timeout)
+
+    def at(self, when: float, call: Callable[[], object]) -> Alarm:
+        """See `Alarms.at`."""
+        self._node.world.touched(self._thing, "")
+        return super().at(when, call)
+
     def _wake_by(self, when: float) -> None:
         if when < self._until:
             self._until = when
             node = self._node
-            node.world.at(node.world_time(when), node.alarms_due)
+            if node.world.keeps_time:
+                node.world.at(node.world_time(when), node.alarms_due)
+
+    def next_due(self) -> float:
+        """When the first of them is due, by the clock of its node."""
+        return self._first()
 
     def look_again(self) -> None:
         """The clock runs otherwise now: what is due first is due at another time of the world."""
@@ -182,7 +204,7 @@ class NodeRuntime(Runtime):
         super().__init__(
             f"{name}@{life}",
             conductor.policy,
-            TapedRandom(world.tape, f"random:{name}"),
+            (TapedRandom if world.keeps_time else EnumeratedRandom)(world.tape, f"random:{name}"),
             ask_timeout=ask_timeout,
             slow_handler=math.inf,
             max_suspended=UNLIMITED,
@@ -192,6 +214,7 @@ class NodeRuntime(Runtime):
         self.log: logging.Logger = QUIET
         node_alarms = NodeAlarms(self)
         self.alarms: Alarms = node_alarms
+        self._node_alarms = node_alarms
         self._ring = node_alarms.ring_now
         self._look_again = node_alarms.look_again
         self.dead_letter_log: SparseLog = SparseLog(QUIET, self.alarms, logging.WARNING, "dead letters")
@@ -217,6 +240,10 @@ class NodeRuntime(Runtime):
         while self._set_to + (world - self._set_at) * self.rate < local:
             world = math.nextafter(world, math.inf)
         return world
+
+    def next_due(self) -> float:
+        """When something of its own is due, in seconds of the world."""
+        return self.world_time(self._node_alarms.next_due())
 
     def run_at(self, rate: float) -> None:
         """From now on its clock runs at another rate. What it shows does not jump."""

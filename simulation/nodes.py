@@ -47,6 +47,7 @@ class NodeTasks:
     async def _run(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         scope = trio.CancelScope()
         self._scopes[scope] = trio.lowlevel.current_task()
+        self._conductor.world.on_trio("a background task")
         try:
             with scope:
                 await call(*arguments)
@@ -147,6 +148,7 @@ class SimulatedNode:
 
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* that run on it."""
+        self._cluster.world.observed((self.name,), kind)
         return [cell.instance for cell in self.cells_for(kind) if isinstance(cell.instance, kind)]
 
     def cells_for(self, kind: type) -> list[Cell]:
@@ -264,6 +266,7 @@ class SimulatedNode:
 
     def _note(self, what: str) -> None:
         world = self._cluster.world
+        world.touched(f"node {self.name}", "")
         world.trace.add(world.now, "fault", self.name, "", what, "")
 
     def _failed(self, error: BaseException) -> None:

@@ -29,3 +29,14 @@ class TapedRandom(Random):
     def random(self) -> float:
         """A number of 0.0 to below 1.0, on the tape."""
         return self._tape.fraction(self._label)
+
+
+class EnumeratedRandom(TapedRandom):
+    """
+    Randomness of one node where every choice is explored: one of n is a draw out of n, not of the numbers between 0 and 1.
+
+    `choice`, `randrange`, `randint`, `shuffle` and `sample` take it from here: the standard library has `_randbelow` for that.
+    """
+
+    def _randbelow(self, n: int) -> int:
+        return self._tape.draw(n, self._label)

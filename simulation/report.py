@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import asdict, define, field
 
+from .explored import Explored
 from .faults import FIRES
 from .run import Outcome
 
@@ -43,6 +44,7 @@ class Report:
         declared: Messages that actors have handlers for.
         handled: Those of them that came in some run.
         kinds: Which oracles were broken, in how many runs.
+        explored: How much of what can happen the runs were, if every order was asked for.
         undecided: In how many runs the search for an explanation of the history was given up.
         ended: Why there were no more runs: all seeds, first violation, interrupted, or error.
     """
@@ -64,6 +66,7 @@ class Report:
     declared: set[str] = field(factory=set[str])
     handled: set[str] = field(factory=set[str])
     kinds: Counter[str] = field(factory=Counter[str])
+    explored: Explored | None = None
     undecided: int = 0
     ended: str = "all seeds"
 
@@ -146,6 +149,7 @@ class Report:
                 "declared": sorted(self.declared),
                 "never": self.never_handled,
             },
+            "explored": None if self.explored is None else asdict(self.explored),
             "steps": self.steps,
             "messages": self.messages,
             "virtual_seconds": self.virtual_seconds,
@@ -161,6 +165,8 @@ class Report:
             f"  {self.steps} steps, {self.messages} messages, {self.virtual_seconds:.1f} virtual seconds",
             f"  faults, how often in how many seeds: {fired}" if fired else "  no faults",
         ]
+        if self.explored is not None:
+            lines.insert(1, f"  {self.explored}")
         if self.never_fired:
             lines.append(f"  faults that never came: {', '.join(self.never_fired)}")
         if self.declared:

@@ -89,7 +89,7 @@ def run_once(
     Args:
         target: Describes the cluster.
         seed: Of the tape.
-        strategy: ``random``, ``fifo``, ``pct:3``, ``delay:2`` or ``portfolio``.
+        strategy: ``random``, ``fifo``, ``pct:3``, ``delay:2`` or ``portfolio``; ``exhaustive:1`` and ``states:1`` run the calmest order.
         record: Draws to be replayed first.
         after: Where draws come from when the record is over.
         keeps: Whether the outcome has the events and the draws of a run that found nothing.
@@ -113,12 +113,18 @@ def run_on(
     keeps_states: bool = False,
     events_max: float = math.inf,
     trace: Trace | None = None,
+    prepare: Callable[[Simulation], object] | None = None,
 ) -> Outcome:
-    """Runs *target* once on *tape*, into *trace* if that is given, and until it has more than *events_max* events; see `run_once`."""
+    """
+    Runs *target* once on *tape*, into *trace* if that is given, and until it has more than *events_max* events; see `run_once`. Before
+    that, *prepare* is called with the simulation.
+    """
     if trace is None:
         trace = Trace(keeps=keeps, keeps_states=keeps_states)
     tape.place = trace.last
     simulation = Simulation(tape, trace, strategy.for_seed(tape.seed))
+    if prepare is not None:
+        prepare(simulation)
     world = simulation.world
     violation: Violation | None = None
     if events_max != math.inf:
@@ -134,6 +140,8 @@ def run_on(
     violation = simulation.violation or violation
     driver = simulation.driver
     fired = dict(simulation.fired)
+    if simulation.any_order is not None:
+        fired |= simulation.any_order.fired
     links = simulation.links
     on_the_way = {"loss": links.losses, "duplicate": links.duplicates, "slow": links.slow, "cut off": links.cut_off}
     fired |= {kind: count for kind, count in on_the_way.items() if count}

@@ -141,10 +141,13 @@ class Schedule:
 
     def popleft(self) -> Cell:
         """The cell that runs next."""
-        world = self._world
         ready = self._ready
         count = len(ready)
-        cell = ready.pop() if count == 1 else ready.pop(world.tape.choose(count, "step", self._propose))
+        return self._noted(ready.pop() if count == 1 else ready.pop(self._world.tape.choose(count, "step", self._propose)))
+
+    def _noted(self, cell: Cell) -> Cell:
+        """Writes into the trace that a cell runs now."""
+        world = self._world
         self._stepped = True
         world.steps += 1
         if self.chains is not None:

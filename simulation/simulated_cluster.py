@@ -16,6 +16,7 @@ import trio
 from ..actors import ActorRef, ActorSpec, actor
 from ..registry import Address
 from ..supervision import describe_cause
+from .any_order import AnyOrder
 from .client import ClientActor, Workload
 from .cluster import Cluster
 from .conservation import Conserves
@@ -40,6 +41,7 @@ from .nodes import SimulatedNode, Within
 from .oracles import Predicate, Violation, linearizable, oracle
 from .population import Population
 from .schedule import Schedule, SimulationPolicy
+from .strategies import ANY_ORDER, BOUND_MAX, AnyOrderStrategy
 from .trace import EventKind, Trace
 from .world import World
 
@@ -68,13 +70,19 @@ class Simulation(FaultScopes):
 
     def __init__(self, tape: Tape, trace: Trace, strategy: Strategy) -> None:
         self.world: World = World(tape, trace)
-        self.history: History = History()
+        self.history: History = History(lambda way: self.world.touched("history", way))
         self.undecided: str = ""
         self.duration: float | None = None
         self.ask_timeout: float = 1.0
-        self._schedule = Schedule(self.world, strategy)
+        self.any_order: AnyOrder | None = None
+        bound = strategy.bound if isinstance(strategy, AnyOrderStrategy) else -1
+        if bound >= 0 or tape.begins_with(ANY_ORDER):  # so that the tape alone tells what kind of run it is
+            bound = tape.choose(BOUND_MAX + 2, ANY_ORDER, lambda _: bound + 1) - 1
+        if bound >= 0:
+            self.any_order = AnyOrder(self.world, strategy, bound)
+        self._schedule = Schedule(self.world, strategy) if self.any_order is None else self.any_order
         self._policy = SimulationPolicy(self.world, self._schedule)
-        self.links: Links = Links(self.world, Conditions())
+        self.links: Links = Links(self.world, Conditions()) if self.any_order is None else self.any_order.links
         super().__init__(Cluster(self.world, self.links, self._schedule, detection_seconds=0.5))
         self._faults = Faults.none()
         self.driver: FaultDriver | None = None
@@ -118,6 +126,11 @@ class Simulation(FaultScopes):
         if disk is None:
             disk = self._disks[name] = Disk(self.world, name)
         return disk
+
+    @property
+    def disks(self) -> list[Disk]:
+        """Of all nodes."""
+        return list(self._disks.values())
 
     def _check_name(self, name: str) -> None:
         if name in self.nodes or name in self._clients:
@@ -240,6 +253,7 @@ class Simulation(FaultScopes):
 
     def actors(self, kind: type[T]) -> list[T]:
         """The instances of *kind* on all nodes that are up: what oracles look at."""
+        self.world.observed(self.nodes, kind)
         return self._population.instances(kind)
 
     def in_flight(self, kind: type[T], *, in_hand: bool = False) -> list[T]:
@@ -251,6 +265,7 @@ class Simulation(FaultScopes):
             kind: A class; its subclasses are included.
             in_hand: Whether a message counts too while its handler has it and waits for something.
         """
+        self.world.observed(("",), kind)
         return in_flight(self._cluster, kind, in_hand=in_hand)
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
@@ -274,6 +289,9 @@ class Simulation(FaultScopes):
         async with trio.open_nursery() as nursery:
             conductor.nursery = nursery
             target(self)
+            if self.any_order is not None:
+                self.any_order.allow(self._faults, self._cluster, self.nodes)
+                self._faults = Faults.none()  # those that it chooses are no matter of chance
             driver = self.driver = FaultDriver(self._faults, self, self.world.tape)
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
@@ -288,7 +306,8 @@ class Simulation(FaultScopes):
             finally:
                 world.order.release_all()
             self.forget_all()
-            self._jury.end()
+            if not world.is_abandoned:
+                self._jury.end()
             self.digest = world.trace.digest  # what follows is no part of the run
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.end()
@@ -324,7 +343,7 @@ class Simulation(FaultScopes):
         """The clients have ended, or had their time: the faults end, and what must come true has its time now."""
         if self._is_calm:
             return
-        self._is_calm = True
+        self._is_calm = self.world.is_calm = True
         self.note("fault", "", "calm", "the clients have ended, or had their time: all faults end")
         assert self.driver is not None
         self.driver.stop()

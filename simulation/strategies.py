@@ -23,6 +23,14 @@ from .chains import Chains
 STEPS_EXPECTED: Final = (50, 200, 1_000, 5_000)
 """Choices among which the moments of `pct` and `delay` are spread: one of these, by seed, since nobody knows how long a run will be."""
 
+STRATEGIES: Final = "portfolio, random, fifo, pct:DEPTH, pctcp:DEPTH, delay:MOMENTS, exhaustive:BOUND and states:BOUND"
+
+ANY_ORDER: Final = "any order"
+"""The first draw of a run in which every order is possible: its bound and one, or 0."""
+
+BOUND_MAX: Final = 62
+"""Of one run; far beyond what can be explored."""
+
 DEPTH: Final = 3
 """Of a strategy that names none."""
 
@@ -173,6 +181,24 @@ class DelayStrategy(Chainless):
         return int(self._step in self._moments)
 
 
+@frozen
+class AnyOrderStrategy(Chainless):
+    """
+    Of runs in which every order is possible: first come, first served, where nobody explores.
+
+    Args:
+        bound: How many choices of one run may be other than free, see `any_order`.
+        counts_states: Whether states are told apart, instead of orders.
+    """
+
+    bound: int
+    counts_states: bool
+
+    def pick(self, ready: Sequence[Cell]) -> int:  # noqa: ARG002
+        """The first."""
+        return 0
+
+
 @define(eq=False)
 class UnknownStrategy(TrouperError):
     """There is no such strategy."""
@@ -180,7 +206,7 @@ class UnknownStrategy(TrouperError):
     text: str
 
     def __str__(self) -> str:
-        return f"{self.text!r} is no strategy. There are: portfolio, random, fifo, pct:DEPTH, pctcp:DEPTH and delay:MOMENTS, such as pct:3."
+        return f"{self.text!r} is no strategy. There are: {STRATEGIES}, such as pct:3."
 
 
 @frozen
@@ -201,6 +227,8 @@ class StrategyChoice:
     def for_seed(self, seed: int) -> Strategy:
         """The strategy of the run with this seed."""
         name, _, number = self.text.partition(":")
+        if name in ("exhaustive", "states") and (not number or (number.isdecimal() and int(number) <= BOUND_MAX)):
+            return AnyOrderStrategy(int(number or 0), name == "states")
         if number and (not number.isdecimal() or int(number) < 1):
             raise UnknownStrategy(self.text)
         depth = int(number) if number else DEPTH

@@ -90,6 +90,10 @@ class Tape:
     def __len__(self) -> int:
         return len(self._values)
 
+    def begins_with(self, label: str) -> bool:
+        """Whether the first draw of the record is for *label*."""
+        return bool(self._record) and self._record[0].label == label
+
     @property
     def draws(self) -> list[Draw]:
         """What was drawn so far: the record of this run."""
@@ -169,6 +173,10 @@ class StreamTape(Tape):
         self.knobs: dict[str, int] = {}
         self._streams = {label: iter(values) for label, values in streams.items()}
         self._is_benign = seed is None
+
+    def begins_with(self, label: str) -> bool:
+        """Whether there is a choice for *label* at all."""
+        return label in self._streams
 
     def draw(self, n: int, label: str) -> int:
         """The next of its label."""

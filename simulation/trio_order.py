@@ -98,6 +98,11 @@ class TaskOrder:
         return True
 
     @property
+    def is_idle(self) -> bool:
+        """Whether no task of trio can run but the one that asks."""
+        return not self.batch and not self.runnable
+
+    @property
     def next_deadline(self) -> float:
         """When the next cancel scope of trio expires, in seconds of its clock."""
         return self._deadlines.next_deadline()  # type: ignore[no-any-return]

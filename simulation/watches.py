@@ -17,6 +17,7 @@ from ..actors.cell import GONE, Cell
 from ..actors.watching import tell_of_death, watch
 from ..supervision import Exit
 from .errors import NodeDown
+from .footprints import EVERYTHING
 from .packing import copied_exit
 from .remote import RemoteCell, watching_agent
 
@@ -53,8 +54,14 @@ class Watches:
         self._agents: dict[NodeRuntime, Cell] = {}
         self._watched: dict[tuple[NodeRuntime, Cell | RemoteCell], _Watched] = {}
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether anybody watches an actor on another node."""
+        return bool(self._watched)
+
     def begin(self, observer: NodeRuntime, stand_in: RemoteCell) -> None:
         """An actor of *observer* watches whom *stand_in* stands for."""
+        self._cluster.world.touched(EVERYTHING, "")
         subject, cell = self._cluster.find(stand_in.target)
         name = stand_in.target.node.partition("@")[0]
         if subject is not None and (cell is None or cell.phase == GONE):
@@ -76,6 +83,7 @@ class Watches:
 
     def end(self, observer: NodeRuntime, stand_in: RemoteCell) -> None:
         """Nobody on *observer* watches by this stand-in any more."""
+        self._cluster.world.touched(EVERYTHING, "")
         for (node, _), watched in self._watched.items():
             if node is observer:
                 watched.stand_ins.pop(stand_in, None)
@@ -99,7 +107,7 @@ class Watches:
         if observer.is_dead or (watched.subject is not None and watched.subject.is_dead):
             return
         if links.is_cut(watched.name, observer.name) or not links.carry(
-            watched.name, observer.name, (self, observer), partial(self._tell, watched, reason)
+            watched.name, observer.name, (self, observer), partial(self._tell, watched, reason), 0, reason
         ):
             world.at(world.now + AGAIN_SECONDS, partial(self._carry, watched, reason))
 

@@ -8,7 +8,7 @@ world's own events (timers of nodes, messages on the network, faults) or a deadl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, final
@@ -60,6 +60,13 @@ class World:
         self.on_over: Callable[[], object] = _nothing
         self.wake: Callable[[], object] = _nothing
         self.checks: list[Callable[[], object]] = []
+        self.is_calm: bool = False
+        self.is_abandoned: bool = False  # and not to be judged at its end, which is none
+        self.keeps_time: bool = True  # whether messages and timers come when they are due, and not when they are chosen
+        self.ends_with_violation: bool = True
+        self.touched: Callable[[str, str], object] = _nobody_asks
+        self.observed: Callable[[Iterable[str], type], object] = _nobody_asks
+        self.on_trio: Callable[[str], object] = _nobody_asks
         self._agenda: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
 
@@ -80,6 +87,13 @@ class World:
             self.is_over = True
             self.on_over()
 
+    def end_when_quiet(self) -> None:
+        """The run is over; where every order is possible, what is on its way arrives first, for it has its races too."""
+        if self.keeps_time:
+            self.end()
+        else:
+            self.at(self.now, self.end)
+
     def check(self) -> None:
         """A step has been made: looks at what must always hold."""
         for check in self.checks:
@@ -87,8 +101,8 @@ class World:
         if self.steps > STEPS_MAX:
             raise SimulationStuck(self.now, f"{STEPS_MAX} steps were made; is there a circle of messages that takes no time?")
 
-    def pass_time(self, ready: list[Any]) -> bool:
-        """Lets time pass until something is *ready*. False: trio comes first, or nothing can happen any more."""
+    def pass_time(self, ready: list[Any], *, only_once: bool = False) -> bool:
+        """Lets time pass until something is *ready*, or to what is due next. False: trio comes first, or nothing can happen any more."""
         agenda = self._agenda
         order = self.order
         while not ready:
@@ -103,6 +117,8 @@ class World:
                 self.events = events = self.events + 1
                 if events > EVENTS_MAX:
                     raise SimulationStuck(self.now, f"{EVENTS_MAX} timers and messages were due; is there a circle that takes no time?")
+            if only_once:
+                return True
         return True
 
     def next_due(self) -> float:
@@ -112,6 +128,10 @@ class World:
 
 def _nothing() -> None:
     """Before the run is set up nobody listens."""
+
+
+def _nobody_asks(*_what: object) -> None:
+    """Who explores every order asks what a step touches; nobody else does."""
 
 
 @final
