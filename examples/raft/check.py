@@ -55,7 +55,7 @@ class Judge:
 
 async def workload(number: int, client: Client) -> None:
     """Reads and writes two keys, at some leisure. Every value is written once."""
-    session = Session(client.name, {name: client.ref(name, "/user/raft/server") for name in NAMES})
+    session = Session(client.name, {name: client.ref(name, "/user/raft/server") for name in NAMES}, sleep=client.sleep)
     draw = client.random.random
     for value in range(100 * number, 100 * number + 5):
         key = "x" if draw() < 0.7 else "y"

@@ -1,6 +1,6 @@
 """A client's session: finds the leader, asks again where no answer came, and has each command carried out once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
@@ -14,12 +14,13 @@ from .messages import Command, Elsewhere, RaftMessage
 
 @define(eq=False)
 class Session:
-    """Commands of one client, one after the other. Its *name* is unique among all sessions there ever are."""
+    """Commands of one client, one after the other. Its *name* is unique among all sessions there ever are; *sleep* waits, in seconds."""
 
     name: str
     servers: Mapping[str, ActorRef[RaftMessage]]
     patience: float = 0.3  # seconds to wait for one answer
     tries: int = 12
+    sleep: Callable[[float], Awaitable[None]] = trio.sleep
     leader: str | None = field(default=None, init=False)
     _names: Iterator[str] = field(default=Factory(lambda self: cycle(self.servers), takes_self=True), init=False)
     _number: int = field(default=0, init=False)
@@ -37,5 +38,5 @@ class Session:
             if not isinstance(answer, Elsewhere):
                 return answer
             self.leader = answer.leader
-            await trio.sleep(self.patience / 4)  # there may be an election
+            await self.sleep(self.patience / 4)  # there may be an election
         raise AskTimeout(self.name, command.kind, self.tries * self.patience)

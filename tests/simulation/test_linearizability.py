@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -119,8 +119,15 @@ def test_the_search_agrees_with_trying_all_orders() -> None:
     assert verdicts == {True, False}
 
 
-MIXED: dict[str, tuple[Model, list[tuple[str, Any, tuple[Any, ...]]]]] = {
-    "register": (
+_Rows: TypeAlias = list[tuple[str, Any, tuple[Any, ...]]]
+
+
+def _mixed(model: Model, rows: _Rows) -> tuple[Model, _Rows]:
+    return model, rows
+
+
+MIXED = {
+    "register": _mixed(
         Register(0),
         [
             ("write", 1, (None,)),
@@ -130,10 +137,10 @@ MIXED: dict[str, tuple[Model, list[tuple[str, Any, tuple[Any, ...]]]]] = {
             ("read", None, (0, 1)),
         ],
     ),
-    "counter": (Counter(), [("add", 1, (None,)), ("add", 0, (None,)), ("add_and_get", 1, (1, 2)), ("read", None, (0, 1, 2))]),
-    "set": (Set(), [("add", 1, (True, False)), ("remove", 1, (True, False)), ("contains", 1, (True, False))]),
-    "mutex": (Mutex(), [("acquire", "a", (True, False)), ("acquire", "b", (True, False)), ("release", "a", (True, False))]),
-    "queue": (Queue(), [("enqueue", 1, (None,)), ("enqueue", 2, (None,)), ("dequeue", None, (1, 2, None))]),
+    "counter": _mixed(Counter(), [("add", 1, (None,)), ("add", 0, (None,)), ("add_and_get", 1, (1, 2)), ("read", None, (0, 1, 2))]),
+    "set": _mixed(Set(), [("add", 1, (True, False)), ("remove", 1, (True, False)), ("contains", 1, (True, False))]),
+    "mutex": _mixed(Mutex(), [("acquire", "a", (True, False)), ("acquire", "b", (True, False)), ("release", "a", (True, False))]),
+    "queue": _mixed(Queue(), [("enqueue", 1, (None,)), ("enqueue", 2, (None,)), ("dequeue", None, (1, 2, None))]),
 }
 
 
