@@ -7,8 +7,7 @@ counts, drifts multiply, and of a degraded network the worst of each condition i
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,9 @@ from ..actors.supervising import fail_from_outside
 from ..supervision import RestartLimitReached, leaves_of
 from .disk import DiskFate
 from .errors import InjectedFailure
-from .footprints import EVERYTHING
 from .links import Conditions
 from .mailboxes import fill_mailbox, free_mailbox, may_be_full
+from .open_scopes import OpenScopes
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ REVIVED_SECONDS = 0.5
 """After so long a node starts again whose supervisors gave up in a restart storm: whoever watches over processes does that."""
 
 
-class FaultScopes:
+class FaultScopes(OpenScopes):
     """
     Faults of one cluster.
 
@@ -41,11 +40,8 @@ class FaultScopes:
     """
 
     def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
         self.nodes: dict[str, SimulatedNode] = {}
-        self.fired: dict[str, int] = {}
-        self._cluster = cluster
-        self._open: dict[Scope, None] = {}
-        self._holds: Counter[Hashable] = Counter()
         self.conditions: Conditions = cluster.links.conditions
         self._degradations: dict[Scope, Conditions] = {}
         self._turn_seconds: dict[str, list[float]] = {}
@@ -340,56 +336,6 @@ class FaultScopes:
         if cell is None:
             raise LookupError(f"Nobody lives at {path} on node {name!r} now.")
         return cell
-
-    # How they last
-
-    def after(self, seconds: float, call: Callable[[], object]) -> None:
-        """Calls *call* in so many virtual seconds."""
-        world = self._cluster.world
-        world.at(world.now + seconds, call)
-
-    def end_all(self) -> None:
-        """Every fault that lasts is over, those of blocks that are not over yet too."""
-        for scope in reversed(list(self._open)):
-            scope.end()
-
-    def forget_all(self) -> None:
-        """The run is over: what lasts is not undone any more."""
-        self._open.clear()
-
-    def _scope(self, begin: Callable[[], object], end: Callable[[], object]) -> Scope:
-        return Scope(begin, end, self._open)
-
-    def _while(self, scope: Scope, call: Callable[[], object]) -> None:
-        """Something that is due within a block, unless that is over."""
-        if scope in self._open:
-            call()
-
-    def _hold(self, *what: Hashable) -> bool:
-        """One more block wants it so. Whether it is the first."""
-        self._holds[what] += 1
-        return self._holds[what] == 1
-
-    def _release(self, *what: Hashable) -> bool:
-        """One block less wants it so. Whether it was the last."""
-        self._holds[what] -= 1
-        return not self._holds[what]
-
-    def _shuffled(self, names: Sequence[str]) -> list[str]:
-        left = list(names)
-        return [left.pop(self._cluster.world.tape.draw(len(left), "fault: swizzle")) for _ in names]
-
-    def _count(self, kind: str) -> None:
-        self.fired[kind] = self.fired.get(kind, 0) + 1
-
-    def _note(self, name: str, what: str, text: str) -> None:
-        world = self._cluster.world
-        world.touched(EVERYTHING, "")
-        world.trace.add(world.now, "fault", name, "", what, text)
-
-    def _fire(self, kind: str, name: str, text: str) -> None:
-        self._count(kind)
-        self._note(name, kind, text)
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

@@ -19,6 +19,7 @@ from ..supervision import describe_cause
 from .any_order import AnyOrder
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .conductor import Conductor
 from .conservation import Conserves
 from .convergence import Converges
 from .coverage import Coverage, coverage_of
@@ -36,7 +37,6 @@ from .knobs import SKIPPED_CALLS, shortened, start
 from .leads_to import LeadsTo
 from .links import Conditions, Links
 from .models import Model
-from .node_runtime import Conductor
 from .nodes import SimulatedNode, Within
 from .oracles import Predicate, Violation, linearizable, oracle
 from .population import Population
