@@ -298,7 +298,7 @@ async def test_an_event_that_could_not_be_applied_fails_the_actor_whatever_its_h
             system.ref(spec).tell_nowait(Deposit(1))
             assert isinstance((await anext(failures)).cause, ZeroDivisionError)
     assert len(refused) == 2
-    assert len(await payloads(journal)) == 1
+    assert len(await journal.events("/user/top/top/account", 0, 10)) == 1
 
 
 async def test_an_actor_that_is_resumed_after_a_failed_write_still_cannot_write() -> None:
