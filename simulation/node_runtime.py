@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ..actors.alarms import Alarm, Alarms
-from ..actors.cell import GONE, Cell
+from ..actors.cell import CLOSED, GONE, Cell
 from ..actors.dispatcher import Dispatcher, Worker
 from ..actors.envelopes import Ask
 from ..actors.resolving import HERE
@@ -94,6 +94,7 @@ class Conductor(Dispatcher):
         me.cell = None  # its node has crashed: nothing follows from how the handler ended
         cell.worker = None
         cell.held = None
+        cell.state = CLOSED  # so that nobody looks for its worker, such as a background task of it that fails as late
         if not self.is_awake:
             self.is_awake = True
             me.has_baton = True
