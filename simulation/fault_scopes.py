@@ -7,8 +7,7 @@ counts, drifts multiply, and of a degraded network the worst of each condition i
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,9 @@ from ..supervision import RestartLimitReached, leaves_of
 from .arguments import check_choice, check_rate, check_seconds
 from .disk import DISK_FATES, DiskFate
 from .errors import InjectedFailure
-from .footprints import EVERYTHING
 from .links import Conditions
 from .mailboxes import fill_mailbox, free_mailbox, may_be_full
+from .open_scopes import OpenScopes
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ REVIVED_SECONDS = 0.5
 """After so long a node starts again whose supervisors gave up in a restart storm: whoever watches over processes does that."""
 
 
-class FaultScopes:
+class FaultScopes(OpenScopes):
     """
     Faults of one cluster.
 
@@ -42,11 +41,8 @@ class FaultScopes:
     """
 
     def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
         self.nodes: dict[str, SimulatedNode] = {}
-        self.fired: dict[str, int] = {}
-        self._cluster = cluster
-        self._open: dict[Scope, None] = {}
-        self._holds: Counter[Hashable] = Counter()
         self.conditions: Conditions = cluster.links.conditions
         self._degradations: dict[Scope, Conditions] = {}
         self._turn_seconds: dict[str, list[float]] = {}
@@ -345,13 +341,6 @@ class FaultScopes:
         world.at(world.now, crash)
         return True
 
-    def _cell_at(self, name: str, path: str) -> Cell:
-        runtime = self.nodes[name].runtime
-        cell = None if runtime is None else runtime.find(path)
-        if cell is None:
-            raise LookupError(f"Nobody lives at {path} on node {name!r} now.")
-        return cell
-
     def check_nodes(self, names: Iterable[str], *, clients: bool = False) -> None:  # noqa: ARG002
         """Raises LookupError unless all of *names* are names of nodes, or of *clients* where these count too."""
         for name in sorted(set(names) - set(self.nodes)):
@@ -361,55 +350,12 @@ class FaultScopes:
         self.check_nodes([name])
         return self.nodes[name]
 
-    # How they last
-
-    def after(self, seconds: float, call: Callable[[], object]) -> None:
-        """Calls *call* in so many virtual seconds."""
-        world = self._cluster.world
-        world.at(world.now + seconds, call)
-
-    def end_all(self) -> None:
-        """Every fault that lasts is over, those of blocks that are not over yet too."""
-        for scope in reversed(list(self._open)):
-            scope.end()
-
-    def forget_all(self) -> None:
-        """The run is over: what lasts is not undone any more."""
-        self._open.clear()
-
-    def _scope(self, begin: Callable[[], object], end: Callable[[], object]) -> Scope:
-        return Scope(begin, end, self._open)
-
-    def _while(self, scope: Scope, call: Callable[[], object]) -> None:
-        """Something that is due within a block, unless that is over."""
-        if scope in self._open:
-            call()
-
-    def _hold(self, *what: Hashable) -> bool:
-        """One more block wants it so. Whether it is the first."""
-        self._holds[what] += 1
-        return self._holds[what] == 1
-
-    def _release(self, *what: Hashable) -> bool:
-        """One block less wants it so. Whether it was the last."""
-        self._holds[what] -= 1
-        return not self._holds[what]
-
-    def _shuffled(self, names: Sequence[str]) -> list[str]:
-        left = list(names)
-        return [left.pop(self._cluster.world.tape.draw(len(left), "fault: swizzle")) for _ in names]
-
-    def _count(self, kind: str) -> None:
-        self.fired[kind] = self.fired.get(kind, 0) + 1
-
-    def _note(self, name: str, what: str, text: str) -> None:
-        world = self._cluster.world
-        world.touched(EVERYTHING, "")
-        world.trace.add(world.now, "fault", name, "", what, text)
-
-    def _fire(self, kind: str, name: str, text: str) -> None:
-        self._count(kind)
-        self._note(name, kind, text)
+    def _cell_at(self, name: str, path: str) -> Cell:
+        runtime = self.nodes[name].runtime
+        cell = None if runtime is None else runtime.find(path)
+        if cell is None:
+            raise LookupError(f"Nobody lives at {path} on node {name!r} now.")
+        return cell
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

@@ -169,7 +169,7 @@ def run_on(
         trace.count,
         world.steps,
         world.messages,
-        world.now,
+        simulation.seconds if simulation.digest else world.now,
         driver.mix if driver is not None else {},
         fired,
         simulation.message_types,

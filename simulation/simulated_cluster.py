@@ -20,6 +20,7 @@ from .any_order import AnyOrder
 from .arguments import check_function, check_rate, check_seconds, is_unfinished
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .conductor import Conductor
 from .conservation import Conserves
 from .convergence import Converges
 from .coverage import Coverage, coverage_of
@@ -37,7 +38,6 @@ from .knobs import SKIPPED_CALLS, shortened, start
 from .leads_to import LeadsTo
 from .links import Conditions, Links
 from .models import Model
-from .node_runtime import Conductor
 from .nodes import SimulatedNode, Within
 from .oracles import Predicate, Violation, linearizable, oracle
 from .population import Population
@@ -88,6 +88,7 @@ class Simulation(FaultScopes):
         self._faults = Faults.none()
         self.driver: FaultDriver | None = None
         self.digest: str = ""
+        self.seconds: float = 0.0
         self._is_calm = False
         self._population = Population(self.world, self.nodes)
         self._clients: dict[str, SimulatedNode] = {}
@@ -357,7 +358,7 @@ class Simulation(FaultScopes):
             self.forget_all()
             if not world.is_abandoned:
                 self._jury.end()
-            self.digest = world.trace.digest  # what follows is no part of the run
+            self.digest, self.seconds = world.trace.digest, world.now  # what follows is no part of the run
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.end()
             nursery.cancel_scope.cancel()

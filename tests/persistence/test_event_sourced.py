@@ -523,6 +523,34 @@ async def test_persist_is_for_turns_and_for_one_task_at_a_time() -> None:
         assert len(await payloads(journal)) == 1
 
 
+async def test_a_persist_that_is_not_awaited_or_is_called_while_an_event_is_applied_fails_the_actor() -> None:
+    """Nothing is written, and nobody is left to believe that it was: what lies in the mailbox finds the next instance."""
+
+    @define(eq=False)
+    class Careless(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            self.persist(Deposited(command.cents))
+            await trio.lowlevel.checkpoint()
+            return self.balance_cents
+
+        @applies(Paid)
+        def paid(self, event: Paid) -> None:
+            self.persist(Deposited(event.cents))
+
+    journal = InMemoryJournal()
+    spec = actor(Careless, name="account")
+    with trio.fail_after(10):
+        async with opened(journal, spec) as system:
+            account = system.ref(spec)
+            with pytest.raises(AskFailed, match=r"did not await it\. Write: await self\.persist"):
+                await account.ask(Deposit(1))
+            assert await payloads(journal) == []
+            with pytest.raises(AskFailed, match="while it applied an event"):
+                await account.ask(Pay("rent", 0))
+            assert len(await payloads(journal)) == 1
+
+
 async def test_a_bare_instance_says_that_it_was_not_started() -> None:
     """It has no journal, and no events: its methods can be tried, and persist says so."""
     account = Account()
