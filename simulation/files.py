@@ -62,10 +62,12 @@ def text_of_recording(recording: Recording) -> str:
     return json.dumps(plain) + "\n"
 
 
-def _draw(labels: list[str], place: Any, n: Any, value: Any) -> Draw:
-    if not all(type(number) is int for number in (place, n, value)) or place < 0 or not 0 <= value < n:
-        raise ValueError(f"{[place, n, value]} is no draw")
-    return Draw(str(labels[place]), n, value)
+def _draw(labels: Any, place: Any, n: Any, value: Any) -> Draw:
+    numbers = (place, n, value)
+    label: Any = labels[place]
+    if not all(type(number) is int for number in numbers) or not isinstance(label, str) or place < 0 or not 0 <= value < n:
+        raise ValueError(f"{numbers} is no draw")
+    return Draw(label, n, value)
 
 
 def load(path: Path) -> Recording:
