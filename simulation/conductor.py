@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors.cell import Cell
+from ..actors.cell import CLOSED, Cell
 from ..actors.dispatcher import Dispatcher, Worker
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Conductor(Dispatcher):
         me.cell = None  # its node has crashed: nothing follows from how the handler ended
         cell.worker = None
         cell.held = None
+        cell.state = CLOSED  # so that nobody looks for its worker, such as a background task of it that fails as late
         if not self.is_awake:
             self.is_awake = True
             me.has_baton = True

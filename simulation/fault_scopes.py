@@ -16,7 +16,8 @@ from attrs import evolve
 from ..actors.cell import UP, Cell
 from ..actors.supervising import fail_from_outside
 from ..supervision import RestartLimitReached, leaves_of
-from .disk import DiskFate
+from .arguments import check_choice, check_rate, check_seconds
+from .disk import DISK_FATES, DiskFate
 from .errors import InjectedFailure
 from .links import Conditions
 from .mailboxes import fill_mailbox, free_mailbox, may_be_full
@@ -56,6 +57,8 @@ class FaultScopes(OpenScopes):
 
     def cut(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool = True) -> Scope:
         """Cuts the nodes *some* off from *others* in a block: both ways, or only what *some* send. Clients have links too."""
+        some, others = tuple(some), tuple(others)
+        self.check_nodes((*some, *others), clients=True)
         links = [(one, other) for one in some for other in others if one != other]
         links += [(other, one) for one, other in links] if both_ways else []
         text = ", ".join(f"{one}>{other}" for one, other in links)
@@ -83,6 +86,8 @@ class FaultScopes(OpenScopes):
             names: Which nodes.
             seconds: The cuts come in the first half of this time, and heal in the second. What is cut at the end of the block heals there.
         """
+        self.check_nodes(names)
+        check_seconds("swizzled()", seconds)
         world = self._cluster.world
         cuts = {name: self.cut([name], [other for other in self.nodes if other != name]) for name in names}
 
@@ -150,7 +155,8 @@ class FaultScopes(OpenScopes):
             disk: What its disk has when it starts again: what was synced and the first of the other writes; one of these torn;
                 or nothing at all.
         """
-        node = self.nodes[name]
+        check_choice("A disk's fate", disk, DISK_FATES)
+        node = self._node(name)
 
         def begin() -> None:
             if node.is_up:
@@ -168,7 +174,7 @@ class FaultScopes(OpenScopes):
 
     def paused(self, name: str) -> Scope:
         """A node stands still in a block."""
-        node = self.nodes[name]
+        node = self._node(name)
         lives: list[int] = []
 
         def begin() -> None:
@@ -199,7 +205,8 @@ class FaultScopes(OpenScopes):
             name: The node.
             turn_seconds: What the handling of one message, or going on after one wait, takes in virtual seconds.
         """
-        node = self.nodes[name]
+        check_seconds("slow()", turn_seconds)
+        node = self._node(name)
         text = f"{turn_seconds} s a turn"
         lasting = self._turn_seconds.setdefault(name, [])
 
@@ -220,7 +227,8 @@ class FaultScopes(OpenScopes):
         A node's clock runs *rate* times as fast as it would otherwise in a block: 1.05 gains fifty milliseconds a second. It never jumps,
         since `context.now()` is a monotonic clock, here as in production.
         """
-        node = self.nodes[name]
+        check_rate("What drifting() takes", rate)
+        node = self._node(name)
         lasting = self._drifts.setdefault(name, [])
 
         def apply() -> None:
@@ -254,6 +262,7 @@ class FaultScopes(OpenScopes):
         Raises (where the block begins):
             LookupError: Nobody lives there, or its mailbox drops the oldest, and so never refuses.
         """
+        self.check_nodes([name])
         cells: list[Cell] = []
 
         def begin() -> None:
@@ -284,6 +293,8 @@ class FaultScopes(OpenScopes):
             path: Of the actor, in whichever life of it. While nobody lives there nothing happens.
             every: Seconds from one failure to the next; the first comes at once.
         """
+        self.check_nodes([name])
+        check_seconds("failing()", every, above_zero=True)
         world = self._cluster.world
         count = 0
 
@@ -329,6 +340,15 @@ class FaultScopes(OpenScopes):
 
         world.at(world.now, crash)
         return True
+
+    def check_nodes(self, names: Iterable[str], *, clients: bool = False) -> None:  # noqa: ARG002
+        """Raises LookupError unless all of *names* are names of nodes, or of *clients* where these count too."""
+        for name in sorted(set(names) - set(self.nodes)):
+            raise LookupError(f"The cluster has no node {name!r}. Its nodes: {', '.join(self.nodes) or 'none'}.")
+
+    def _node(self, name: str) -> SimulatedNode:
+        self.check_nodes([name])
+        return self.nodes[name]
 
     def _cell_at(self, name: str, path: str) -> Cell:
         runtime = self.nodes[name].runtime
