@@ -271,6 +271,36 @@ async def test_a_handler_that_catches_the_failure_fails_all_the_same() -> None:
         assert await account.ask(Balance()) == 500
 
 
+async def test_an_event_that_could_not_be_applied_fails_the_actor_whatever_its_handler_catches() -> None:
+    """Its fields are wrong, so it writes no more."""
+    refused: list[Exception] = []
+
+    @define(eq=False)
+    class Stubborn(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            for _ in range(2):
+                try:
+                    await self.persist(Deposited(command.cents))
+                except ZeroDivisionError as error:
+                    refused.append(error)
+            return self.balance_cents
+
+        @applies(Deposited)
+        def deposited(self, event: Deposited) -> None:
+            raise ZeroDivisionError
+
+    journal = InMemoryJournal()
+    spec = actor(Stubborn, name="account")
+    with trio.fail_after(10):
+        tree = supervisor("top", [spec], directives={ZeroDivisionError: "resume"})
+        async with opened(journal, tree) as system, system.subscribe(ActorFailed) as failures:
+            system.ref(spec).tell_nowait(Deposit(1))
+            assert isinstance((await anext(failures)).cause, ZeroDivisionError)
+    assert len(refused) == 2
+    assert len(await journal.events("/user/top/top/account", 0, 10)) == 1
+
+
 async def test_an_actor_that_is_resumed_after_a_failed_write_still_cannot_write() -> None:
     """A supervisor may keep the instance, but what that knows may be wrong: it reads, and every persist fails until it is restarted."""
     journal = Unreliable()

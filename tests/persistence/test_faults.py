@@ -165,6 +165,8 @@ async def test_a_full_disk_is_said_and_what_was_there_stays(file: Path) -> None:
                 await fill(journal)
             written = len(await journal.events("a", 0, 1000))
             assert written > 5
+            with pytest.raises(JournalFull):
+                await journal.save_snapshot("a", written, Encoded("state", 1, b"x" * 40_000))
             page_limit[0] = 10_000
             await journal.append(Entry("a", written, (Encoded("noted", 1, b"x" * 4000),), "me"))
             assert len(await journal.events("a", 0, 1000)) == written + 1
