@@ -425,3 +425,32 @@ def test_a_task_that_fails_after_its_node_crashed_and_its_handler_ended_changes_
     outcome = run_once(target, 1)
     assert outcome.violation is None
     assert outcome.seconds == 1.0
+
+
+@define(eq=False)
+class Sleeper(Actor[Leave]):
+    """Sets one timer, and notes when it comes."""
+
+    came: list[float] = field(factory=list[float])
+
+    def on_start(self) -> None:
+        self.context.after(0.1, Leave())
+
+    @handles(Leave)
+    def leave(self, _leave: Leave) -> None:
+        self.came.append(self.context.now())
+
+
+def test_a_timer_that_was_due_in_a_pause_comes_when_the_pause_is_over() -> None:
+    """It is late, and not lost, though nothing else happens on its node."""
+    found: list[float] = []
+
+    def target(sim: Simulation) -> None:
+        sim.node("a", actor(Sleeper, name="sleeper"))
+        sim.duration = 1.0
+        sim.at(0.05, sim.nodes["a"].pause)
+        sim.at(0.3, sim.nodes["a"].unpause)
+        sim.at(0.9, lambda: found.extend(sim.actors(Sleeper)[0].came))
+
+    assert run_once(target, 1).violation is None
+    assert found == [0.3]
