@@ -428,7 +428,7 @@ def test_a_task_that_fails_after_its_node_crashed_and_its_handler_ended_changes_
 
 
 @define(eq=False)
-class Sleeper(Actor[Leave]):
+class Reminded(Actor[Leave]):
     """Sets one timer, and notes when it comes."""
 
     came: list[float] = field(factory=list[float])
@@ -446,11 +446,28 @@ def test_a_timer_that_was_due_in_a_pause_comes_when_the_pause_is_over() -> None:
     found: list[float] = []
 
     def target(sim: Simulation) -> None:
-        sim.node("a", actor(Sleeper, name="sleeper"))
+        sim.node("a", actor(Reminded, name="reminded"))
         sim.duration = 1.0
         sim.at(0.05, sim.nodes["a"].pause)
         sim.at(0.3, sim.nodes["a"].unpause)
-        sim.at(0.9, lambda: found.extend(sim.actors(Sleeper)[0].came))
+        sim.at(0.9, lambda: found.extend(sim.actors(Reminded)[0].came))
 
     assert run_once(target, 1).violation is None
     assert found == [0.3]
+
+
+def test_the_end_of_a_pause_does_not_end_that_of_a_later_life() -> None:
+    """A node that crashed while it was paused starts again unpaused; another pause of it has its own end."""
+    found: list[bool] = []
+
+    def target(sim: Simulation) -> None:
+        node = sim.node("a")
+        sim.duration = 1.0
+        first, second = sim.paused("a"), sim.paused("a")
+        calls = (first.begin, node.crash, node.start, second.begin, first.end, lambda: found.append(node.is_paused), second.end)
+        for place, call in enumerate(calls):
+            sim.at(0.1 * (place + 1), call)
+        sim.at(0.8, lambda: found.append(node.is_paused))
+
+    assert run_once(target, 1).violation is None
+    assert found == [True, False]
