@@ -464,7 +464,15 @@ def test_the_end_of_a_pause_does_not_end_that_of_a_later_life() -> None:
         node = sim.node("a")
         sim.duration = 1.0
         first, second = sim.paused("a"), sim.paused("a")
-        calls = (first.begin, node.crash, node.start, second.begin, first.end, lambda: found.append(node.is_paused), second.end)
+        calls: tuple[Callable[[], object], ...] = (
+            first.begin,
+            node.crash,
+            node.start,
+            second.begin,
+            first.end,
+            lambda: found.append(node.is_paused),
+            second.end,
+        )
         for place, call in enumerate(calls):
             sim.at(0.1 * (place + 1), call)
         sim.at(0.8, lambda: found.append(node.is_paused))
