@@ -24,7 +24,6 @@ help:
 	@echo "make bench-scale             draws what things cost as actors, mailboxes, subscribers and trees grow"
 	@echo "make bench-compare BASE=main says what became slower since another revision"
 	@echo "make bench-peers             compares trouper with other libraries and with the BEAM"
-	@echo "make        compares the simulator with other simulators"
 	@echo "make savina                  runs the 30 programs of the Savina actor benchmark suite"
 	@echo "make clean                   removes what make and the tools made"
 

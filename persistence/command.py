@@ -100,8 +100,14 @@ def check(file: str) -> int:
             print(problem)
         counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("events", "snapshots", "facts")]  # noqa: S608
         (identities,) = connection.execute("SELECT count(DISTINCT identity) FROM events").fetchone()
-    print(f"{counts[0]:,} events of {identities:,} identities, {counts[1]:,} snapshots, {counts[2]:,} facts: {problems or 'no'} problems")
+    events, snapshots, facts = (_count_of(number, noun) for number, noun in zip(counts, ("event", "snapshot", "fact"), strict=True))
+    whose = f"{identities:,} {'identity' if identities == 1 else 'identities'}"
+    print(f"{events} of {whose}, {snapshots}, {facts}: {_count_of(problems, 'problem') if problems else 'no problems'}")
     return 1 if problems else 0
+
+
+def _count_of(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def show(file: str, identity: str | None) -> int:

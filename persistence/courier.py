@@ -200,6 +200,7 @@ class Courier(Actor[M_contra], _Carried[F_contra], Generic[M_contra, F_contra]):
                 after, place = sequence, codec.decode(type_name, version, payload, lambda: f"The place of {self.identity}")
                 break
         following: Following[Any] = Following(journal, self.__facts__, after + 1)
+        await following.look()
         self._round = _Round(journal, self.identity, following, codec, place, self._keeps_each)
         self.context.start_soon(self._round.save)
         self.context.start_soon(self._run)

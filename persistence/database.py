@@ -120,7 +120,10 @@ class Database:
             return False
         if "trouper_schema" not in tables:
             raise JournalCorrupt(self.path, f"it is a database of something else, with the tables {', '.join(sorted(tables))}")
-        (version,) = connection.execute("SELECT version FROM trouper_schema").fetchone()
+        row = connection.execute("SELECT version FROM trouper_schema").fetchone()
+        if row is None:
+            raise JournalCorrupt(self.path, "the version of its tables is missing")
+        (version,) = row
         if version > SCHEMA_VERSION:
             raise NewerSchema(self.path, version, SCHEMA_VERSION)
         return True

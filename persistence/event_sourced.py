@@ -41,13 +41,22 @@ class Persisting(Generic[E_contra, P_co]):
     Generic over the events that the actor may persist and the one that it was given: it can only be awaited if that is one of those.
     """
 
-    __slots__ = ("_steps",)
+    __slots__ = ("_recording", "_steps")
 
-    def __init__(self, steps: Coroutine[Any, Any, P_co]) -> None:
+    def __init__(self, steps: Coroutine[Any, Any, P_co], recording: Recording | None) -> None:
         self._steps = steps
+        self._recording = recording
+
+    def __del__(self) -> None:
+        """An `await` that was forgotten fails the actor; elsewhere than in its turn it stays Python's warning."""
+        recording = self._recording
+        if recording is not None and inspect.getcoroutinestate(self._steps) == inspect.CORO_CREATED and recording.is_in_turn:
+            self._steps.close()
+            recording.fail(PersistMisused(recording.cell.path, "and did not await it. Write: await self.persist(...)"))
 
     def __await__(self: Persisting[Q, Q]) -> Generator[Any, Any, P_co]:
         """Waits until the events are on the disk and applied."""
+        self._recording = None
         return self._steps.__await__()  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
@@ -167,9 +176,13 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
             WriteConflict: Another incarnation has written meanwhile.
             JournalError: The journal failed. Whether the events are on the disk is found out by the next incarnation.
             NotStorable: It is no event of this class, or holds what JSON cannot.
-            PersistMisused: Called outside of a turn of the actor, or by two of its tasks at once.
+            PersistMisused: Called outside of a turn of the actor, by two of its tasks at once, or by what applies an event. A call that
+                is not awaited fails the actor with it.
         """
-        return Persisting(self._persist((event, *more), tuple(publish)))
+        recording: Recording | None = getattr(self, "_recording", None)
+        if recording is not None and recording.is_applying:
+            raise PersistMisused(recording.cell.path, "while it applied an event, which it does at every recovery. Persist in a handler")
+        return Persisting(self._persist((event, *more), tuple(publish)), recording)
 
     async def save_snapshot(self) -> None:
         """

@@ -184,6 +184,12 @@ class Following(Generic[T]):
         self._ready.clear()
         return found
 
+    async def look(self) -> None:
+        """Finds out where the log ends: from now on `lag` counts what was written before this process has written anything."""
+        if not self._knows_last:
+            self._log.last = max(self._log.last, await self._journal.last_offset())
+            self._knows_last = True
+
     @property
     def lag(self) -> int:
         """How many facts this process knows of that were not looked at yet."""
@@ -209,9 +215,7 @@ class Following(Generic[T]):
 
     async def _read(self) -> None:
         """Reads what is in the journal; when that is nothing, waits until there is more."""
-        if not self._knows_last:
-            self._log.last = max(self._log.last, await self._journal.last_offset())
-            self._knows_last = True
+        await self.look()
         if self._log.last < self._next:
             await self._log.wait_beyond(self._next)
             return

@@ -70,6 +70,7 @@ class _Folding:
         """Makes the tables if they are not there. Raises JournalError."""
         try:
             self.following = Following(journal, fact_types, await self.work.do(self.model.make))
+            await self.following.look()
         except BaseException:
             await self.work.close()
             raise
@@ -175,7 +176,11 @@ class Projection(Actor[M_contra], _Projected[F_contra], Generic[M_contra, F_cont
         self._folding = self._present = await self._open(tables, self.version)
         old = max((version for version in others if version != self.version), default=None)
         if old is not None:
-            self._folding = await self._open(tables, old)
+            try:
+                self._folding = await self._open(tables, old)
+            except BaseException:
+                await self._present.close()
+                raise
         self.context.start_soon(self._run, self._present)
 
     async def on_stop(self, reason: Exit) -> None:  # noqa: ARG002

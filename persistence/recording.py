@@ -185,7 +185,7 @@ class Recording:
         try:
             offset = await self.journal.append(entry)
         except (JournalError, WriteConflict) as error:
-            self._fail(error)
+            self.fail(error)
             raise
         finally:
             self._is_writing = False
@@ -196,7 +196,7 @@ class Recording:
             for event in events:
                 self.repertoire.applied[type(event)](self.actor, event)
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             raise
         finally:
             self.is_applying = False
@@ -214,7 +214,13 @@ class Recording:
         await self.journal.save_snapshot(self.identity, sequence, state)
         self.snapshot_sequence = max(self.snapshot_sequence, sequence)
 
-    def _fail(self, error: Exception) -> None:
+    @property
+    def is_in_turn(self) -> bool:
+        """Whether this incarnation runs at the moment, and the call comes from its turn."""
+        return CURRENT.get() is self.cell and self.cell.instance is self.actor
+
+    def fail(self, error: Exception) -> None:
+        """Writes no more, and fails the actor."""
         self._broken = error
         fail_from_outside(self.cell, error)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field, frozen, validators
 
 from ..actors.handles import handles
 from ..actors.messages import Request
@@ -25,6 +25,15 @@ CHECKED_EVERY_SECONDS: Final = 3600.0
 """The wall clock is looked at so often at least: it may be set while a timer runs."""
 
 
+def _is_a_moment(_remind: Remind, _attribute: object, at: float) -> None:
+    if not math.isfinite(at):
+        raise ValueError(f"A reminder is for a moment, in seconds since 1970, not for {at!r}.")
+
+
+def _is_text(_remind: Remind, _attribute: object, text: str) -> None:
+    text.encode()  # what the journal does with it
+
+
 @frozen
 class Remind(Request[None]):
     """
@@ -34,11 +43,14 @@ class Remind(Request[None]):
         key: What it is known by.
         at: When: seconds since 1970, on the wall clock.
         note: What it is about, for whoever is reminded.
+
+    Raises:
+        ValueError, TypeError: No moment, or no text. Whoever asks is told, and the actor that keeps everybody's reminders is not.
     """
 
-    key: str
-    at: float
-    note: str = ""
+    key: str = field(validator=[validators.instance_of(str), _is_text])
+    at: float = field(validator=_is_a_moment)
+    note: str = field(default="", validator=[validators.instance_of(str), _is_text])
 
 
 @frozen
@@ -120,8 +132,6 @@ class Reminders(EventSourced[Remind | ForgetReminder | _Look, ReminderSet | Remi
     @handles(Remind)
     async def remind(self, command: Remind) -> None:
         """Keeps it."""
-        if not math.isfinite(command.at):
-            raise ValueError(f"A reminder is for a moment, in seconds since 1970, not for {command.at!r}.")
         await self.persist(ReminderSet(command.key, command.at, command.note))
         await self._fire()
 

@@ -22,7 +22,7 @@ from .database import Connect, Database, checksum, connect, journal_error
 from .errors import CorruptRecord
 from .in_memory import SNAPSHOTS_KEPT
 from .journal import Entry, StoredEvent, StoredFact, StoredSnapshot
-from .journal_errors import JournalError
+from .journal_errors import JournalClosed, JournalError
 from .sqlite_writer import SqliteWriter, Work, last_offset
 from .work_thread import Outcome, WorkThread
 
@@ -34,6 +34,19 @@ SELECT_EVENTS: Final = (
 SELECT_FACTS: Final = (
     "SELECT fact_offset, identity, type, version, payload, at, checksum FROM facts WHERE fact_offset >= ? ORDER BY fact_offset LIMIT ?"
 )
+
+# The last fact of a piece of the log that is beyond a limit, whatever comes before it, so that what stays has no gap, however the clock
+# was set meanwhile; where the piece begins; and its size.
+SELECT_BEYOND: Final = (
+    "SELECT max(fact_offset) FILTER (WHERE at < ? OR bytes > ?), min(fact_offset), max(bytes) FROM "
+    "(SELECT fact_offset, at, sum(size) OVER (ORDER BY fact_offset DESC) AS bytes FROM "
+    "(SELECT fact_offset, at, length(payload) AS size FROM facts WHERE fact_offset < ? ORDER BY fact_offset DESC LIMIT ?))"
+)
+
+DELETE_FACTS: Final = "DELETE FROM facts WHERE fact_offset <= ? AND fact_offset < (SELECT min(fact_offset) FROM facts) + ?"
+
+FACTS_AT_ONCE: Final = 5_000
+"""Facts that are looked at, or deleted, before others read, or write."""
 
 Query = Callable[[sqlite3.Connection], Any]
 
@@ -93,9 +106,12 @@ class SqliteJournal:
     Raises:
         NewerSchema, JournalCorrupt, JournalError: On entering the block, when the file cannot be used.
         RuntimeError: Entered twice.
+        ValueError: *path* is empty or ":memory:": such a database is not kept, and each connection would have its own.
     """
 
     def __init__(self, path: str | PathLike[str], *, busy_timeout: float = 5.0, connect: Connect = connect) -> None:
+        if fspath(path) in {"", ":memory:"}:
+            raise ValueError(f"A journal is kept in a file, and {fspath(path)!r} names none. For one in memory: InMemoryJournal().")
         self._database = Database(fspath(path), busy_timeout, connect)
         self._writing: WorkThread[Work] | None = None
         self._reading: WorkThread[Query] | None = None
@@ -189,28 +205,32 @@ class SqliteJournal:
     async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
         """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many. Raises JournalError."""
 
-        def write(connection: sqlite3.Connection) -> int:
-            # Up to the last one that is too old: so that what stays has no gap, however the clock was set meanwhile.
-            old = "DELETE FROM facts WHERE fact_offset <= (SELECT max(fact_offset) FROM facts WHERE at < ?)"
-            many = "DELETE FROM facts WHERE fact_offset <= ?"
-            large = (
-                "DELETE FROM facts WHERE fact_offset <= (SELECT max(fact_offset) FROM "
-                "(SELECT fact_offset, sum(length(payload)) OVER (ORDER BY fact_offset DESC) AS bytes FROM facts) WHERE bytes > ?)"
-            )
-            deleted = 0
-            if older_than is not None:
-                deleted += connection.execute(old, (time() - older_than,)).rowcount
-            if keep is not None:
-                deleted += connection.execute(many, (last_offset(connection) - keep,)).rowcount
-            if keep_bytes is not None:
-                deleted += connection.execute(large, (keep_bytes,)).rowcount
-            return deleted
+        last = 0 if keep is None else await self.last_offset() - keep
+        if older_than is not None or keep_bytes is not None:
+            last = max(last, await self._last_beyond(None if older_than is None else time() - older_than, keep_bytes))
+        deleted = 0
+        while count := await self.transact(lambda connection: connection.execute(DELETE_FACTS, (last, FACTS_AT_ONCE)).rowcount):
+            deleted += count
+        return deleted
 
-        return await self.transact(write)  # type: ignore[no-any-return]
+    async def _last_beyond(self, oldest: float | None, room: int | None) -> int:
+        """The last fact that is older than *oldest*, or behind which there are more bytes than *room*; 0 if there is none. From the end."""
+        before: int | None = 1 + await self.last_offset()
+
+        def look(connection: sqlite3.Connection) -> Any:
+            return connection.execute(SELECT_BEYOND, (oldest, room, before, FACTS_AT_ONCE)).fetchone()
+
+        while before is not None:
+            found, before, size = await self.query(look)
+            if found is not None:
+                return int(found)
+            room = None if room is None else room - (size or 0)
+        return 0
 
     async def query(self, query: Query) -> Any:
         """Runs a function of a connection that only reads, in the reader's thread. Raises JournalError, and what the function raises."""
-        assert self._reading is not None, "a journal is used in its block"
+        if self._reading is None:
+            raise self._unopened()
         return await self._reading.do(query)
 
     async def transact(self, work: Query) -> Any:
@@ -223,5 +243,9 @@ class SqliteJournal:
 
     @property
     def _writer(self) -> WorkThread[Work]:
-        assert self._writing is not None, "a journal is used in its block"
+        if self._writing is None:
+            raise self._unopened()
         return self._writing
+
+    def _unopened(self) -> JournalClosed:
+        return JournalClosed(self.name, "it is used in its block: async with SqliteJournal(...), or open_journal(...)")

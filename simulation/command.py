@@ -173,9 +173,12 @@ def _target(place: str) -> Target:
         raise TrouperError(text) from error
     found = getattr(found, "simulation", found)  # a test that @simulate made
     try:
-        return simulation(cast("Target", found))
+        described = simulation(cast("Target", found))
     except (TypeError, ValueError, AttributeError):
-        raise TrouperError(f"{place} is {found!r}, which is no function of one argument, the simulation.") from None
+        described = None
+    if described is None or isinstance(found, type):  # a class may be called with one argument, and describes nothing
+        raise TrouperError(f"{place} is {found!r}, which is no function of one argument, the simulation.")
+    return described
 
 
 def _simulate(chosen: argparse.Namespace) -> int:

@@ -71,7 +71,10 @@ _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
 def _plain(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return f"<{type(value).__name__}>"
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}..."
 
 

@@ -21,7 +21,9 @@ function drawMessage(message, counts) {
   for (const place of message.arrivals) line(curve(place), place, "arrived");
   for (const [place, why] of message.drops) {
     const isOnTheWay = why.startsWith("lost") || why.startsWith("cut off");
-    const toX = isOnTheWay ? x1 + side * Math.min(70, Math.abs(x2 - x1) / 2) : x2 - side * 9, toY = isOnTheWay ? y1 + 12 : yOf(place);
+    const change = side > 0 && byId("states").checked ? changeText(run.turns[message.sent]) : ""; // it stands to the right of the lane
+    const reach = Math.max(70, change && (change.length + 4) * CHARACTER + 12);
+    const toX = isOnTheWay ? x1 + side * Math.min(reach, Math.abs(x2 - x1) / 2) : x2 - side * 9, toY = isOnTheWay ? y1 + 12 : yOf(place);
     const group = line(`M${x1},${y1} L${toX},${toY}`, place, "dropped");
     if (!group) continue;
     element("path", { class: "cross", d: `M${toX - 4},${toY - 4} l8,8 M${toX + 4},${toY - 4} l-8,8` }, group);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
 
 from attrs import frozen
 
@@ -22,6 +22,8 @@ DiskFate = Literal["kept", "torn", "lost"]
 What a crash does to a disk. kept: of what was not synced the first writes are kept, and the others lost. torn: so too, but one is lost at
 least, and the first of the lost is torn. lost: nothing is left.
 """
+
+DISK_FATES: Final[tuple[str, ...]] = get_args(DiskFate)
 
 
 @frozen

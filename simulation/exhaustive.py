@@ -50,6 +50,7 @@ def explore_orders(
 
     Raises:
         NotExplored: A handler waits on trio itself.
+        ValueError: *runs_max* is below 1.
     """
     report = Report(getattr(target, "__name__", repr(target)), f"exhaustive:{bound}")
     fill(report, target, OrderSearch(reduces=reduces), bound, runs_max=runs_max, stops_at_first=stops_at_first, on_outcome=on_outcome)
@@ -102,6 +103,8 @@ def fill(
     on_outcome: Callable[[Outcome], object] | None,
 ) -> None:
     """Makes the runs that *search* asks for, and writes them into *report*; see `explore_orders`."""
+    if runs_max < 1:
+        raise ValueError(f"runs_max must be at least 1, not {runs_max}: nothing would be run, and nothing found.")
     strategy = StrategyChoice(report.strategy)
     explored = report.explored = Explored(bound)
     report.ended = "error"

@@ -77,11 +77,16 @@ def explore(
         WorkerDied: A process ended in a run.
         UnknownStrategy: There is no such strategy.
         NotExplored: Every order is asked for of a cluster for which nobody could tell it.
-        ValueError: *jobs* is below 1 or above 256.
+        ValueError: *jobs* is below 1 or above 256, or there are no seeds.
+        TypeError: A seed is no whole number.
     """
-    if not 1 <= jobs <= JOBS_MAX:
-        raise ValueError(f"jobs must be from 1 to {JOBS_MAX}, not {jobs}.")
+    if not isinstance(jobs, int) or not 1 <= jobs <= JOBS_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"jobs must be a whole number from 1 to {JOBS_MAX}, not {jobs!r}.")
     wanted = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    if not wanted:
+        raise ValueError("There are no seeds: nothing would be run, and nothing found.")
+    if not all(isinstance(seed, int) for seed in wanted):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"Seeds are whole numbers, not {wanted!r}.")
     name = getattr(target, "__name__", repr(target))
     report = Report(name, strategy) if into is None else into
     any_order = StrategyChoice(strategy).for_seed(0)

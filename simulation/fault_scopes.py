@@ -7,8 +7,7 @@ counts, drifts multiply, and of a degraded network the worst of each condition i
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,12 @@ from attrs import evolve
 from ..actors.cell import UP, Cell
 from ..actors.supervising import fail_from_outside
 from ..supervision import RestartLimitReached, leaves_of
-from .disk import DiskFate
+from .arguments import check_choice, check_rate, check_seconds
+from .disk import DISK_FATES, DiskFate
 from .errors import InjectedFailure
-from .footprints import EVERYTHING
 from .links import Conditions
 from .mailboxes import fill_mailbox, free_mailbox, may_be_full
+from .open_scopes import OpenScopes
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ REVIVED_SECONDS = 0.5
 """After so long a node starts again whose supervisors gave up in a restart storm: whoever watches over processes does that."""
 
 
-class FaultScopes:
+class FaultScopes(OpenScopes):
     """
     Faults of one cluster.
 
@@ -41,11 +41,8 @@ class FaultScopes:
     """
 
     def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
         self.nodes: dict[str, SimulatedNode] = {}
-        self.fired: dict[str, int] = {}
-        self._cluster = cluster
-        self._open: dict[Scope, None] = {}
-        self._holds: Counter[Hashable] = Counter()
         self.conditions: Conditions = cluster.links.conditions
         self._degradations: dict[Scope, Conditions] = {}
         self._turn_seconds: dict[str, list[float]] = {}
@@ -60,6 +57,8 @@ class FaultScopes:
 
     def cut(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool = True) -> Scope:
         """Cuts the nodes *some* off from *others* in a block: both ways, or only what *some* send. Clients have links too."""
+        some, others = tuple(some), tuple(others)
+        self.check_nodes((*some, *others), clients=True)
         links = [(one, other) for one in some for other in others if one != other]
         links += [(other, one) for one, other in links] if both_ways else []
         text = ", ".join(f"{one}>{other}" for one, other in links)
@@ -87,6 +86,8 @@ class FaultScopes:
             names: Which nodes.
             seconds: The cuts come in the first half of this time, and heal in the second. What is cut at the end of the block heals there.
         """
+        self.check_nodes(names)
+        check_seconds("swizzled()", seconds)
         world = self._cluster.world
         cuts = {name: self.cut([name], [other for other in self.nodes if other != name]) for name in names}
 
@@ -154,7 +155,8 @@ class FaultScopes:
             disk: What its disk has when it starts again: what was synced and the first of the other writes; one of these torn;
                 or nothing at all.
         """
-        node = self.nodes[name]
+        check_choice("A disk's fate", disk, DISK_FATES)
+        node = self._node(name)
 
         def begin() -> None:
             if node.is_up:
@@ -172,7 +174,7 @@ class FaultScopes:
 
     def paused(self, name: str) -> Scope:
         """A node stands still in a block."""
-        node = self.nodes[name]
+        node = self._node(name)
         lives: list[int] = []
 
         def begin() -> None:
@@ -203,7 +205,8 @@ class FaultScopes:
             name: The node.
             turn_seconds: What the handling of one message, or going on after one wait, takes in virtual seconds.
         """
-        node = self.nodes[name]
+        check_seconds("slow()", turn_seconds)
+        node = self._node(name)
         text = f"{turn_seconds} s a turn"
         lasting = self._turn_seconds.setdefault(name, [])
 
@@ -224,7 +227,8 @@ class FaultScopes:
         A node's clock runs *rate* times as fast as it would otherwise in a block: 1.05 gains fifty milliseconds a second. It never jumps,
         since `context.now()` is a monotonic clock, here as in production.
         """
-        node = self.nodes[name]
+        check_rate("What drifting() takes", rate)
+        node = self._node(name)
         lasting = self._drifts.setdefault(name, [])
 
         def apply() -> None:
@@ -258,6 +262,7 @@ class FaultScopes:
         Raises (where the block begins):
             LookupError: Nobody lives there, or its mailbox drops the oldest, and so never refuses.
         """
+        self.check_nodes([name])
         cells: list[Cell] = []
 
         def begin() -> None:
@@ -288,6 +293,8 @@ class FaultScopes:
             path: Of the actor, in whichever life of it. While nobody lives there nothing happens.
             every: Seconds from one failure to the next; the first comes at once.
         """
+        self.check_nodes([name])
+        check_seconds("failing()", every, above_zero=True)
         world = self._cluster.world
         count = 0
 
@@ -334,62 +341,21 @@ class FaultScopes:
         world.at(world.now, crash)
         return True
 
+    def check_nodes(self, names: Iterable[str], *, clients: bool = False) -> None:  # noqa: ARG002
+        """Raises LookupError unless all of *names* are names of nodes, or of *clients* where these count too."""
+        for name in sorted(set(names) - set(self.nodes)):
+            raise LookupError(f"The cluster has no node {name!r}. Its nodes: {', '.join(self.nodes) or 'none'}.")
+
+    def _node(self, name: str) -> SimulatedNode:
+        self.check_nodes([name])
+        return self.nodes[name]
+
     def _cell_at(self, name: str, path: str) -> Cell:
         runtime = self.nodes[name].runtime
         cell = None if runtime is None else runtime.find(path)
         if cell is None:
             raise LookupError(f"Nobody lives at {path} on node {name!r} now.")
         return cell
-
-    # How they last
-
-    def after(self, seconds: float, call: Callable[[], object]) -> None:
-        """Calls *call* in so many virtual seconds."""
-        world = self._cluster.world
-        world.at(world.now + seconds, call)
-
-    def end_all(self) -> None:
-        """Every fault that lasts is over, those of blocks that are not over yet too."""
-        for scope in reversed(list(self._open)):
-            scope.end()
-
-    def forget_all(self) -> None:
-        """The run is over: what lasts is not undone any more."""
-        self._open.clear()
-
-    def _scope(self, begin: Callable[[], object], end: Callable[[], object]) -> Scope:
-        return Scope(begin, end, self._open)
-
-    def _while(self, scope: Scope, call: Callable[[], object]) -> None:
-        """Something that is due within a block, unless that is over."""
-        if scope in self._open:
-            call()
-
-    def _hold(self, *what: Hashable) -> bool:
-        """One more block wants it so. Whether it is the first."""
-        self._holds[what] += 1
-        return self._holds[what] == 1
-
-    def _release(self, *what: Hashable) -> bool:
-        """One block less wants it so. Whether it was the last."""
-        self._holds[what] -= 1
-        return not self._holds[what]
-
-    def _shuffled(self, names: Sequence[str]) -> list[str]:
-        left = list(names)
-        return [left.pop(self._cluster.world.tape.draw(len(left), "fault: swizzle")) for _ in names]
-
-    def _count(self, kind: str) -> None:
-        self.fired[kind] = self.fired.get(kind, 0) + 1
-
-    def _note(self, name: str, what: str, text: str) -> None:
-        world = self._cluster.world
-        world.touched(EVERYTHING, "")
-        world.trace.add(world.now, "fault", name, "", what, text)
-
-    def _fire(self, kind: str, name: str, text: str) -> None:
-        self._count(kind)
-        self._note(name, kind, text)
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

@@ -76,5 +76,7 @@ def load(path: Path) -> Recording:
         if plain["version"] != VERSION:
             raise NoRecording(f"{path} is of version {plain['version']}, and this reads version {VERSION}.")
         return Recording(plain["target"], plain["seed"], plain["strategy"], plain["digest"], plain["violation"], draws)
+    except FileNotFoundError:
+        raise NoRecording(f"There is no file {path}.") from None
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise NoRecording(f"{path} holds no run of a simulation ({error}). 'trouper simulate' writes such files.") from error

@@ -60,6 +60,9 @@ class InFlight(Links):
         present_step: Gives the step that is being made.
     """
 
+    cut_off: int
+    duplicates: int
+
     def __init__(self, world: World, conditions: Conditions, next_place: Callable[[], int], present_step: Callable[[], int]) -> None:
         super().__init__(world, conditions)
         self.channels: dict[str, deque[Flying]] = {}

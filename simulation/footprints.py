@@ -8,13 +8,9 @@ disturbed by its crash. A step that is a *barrier* depends on every other one: t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from attrs import define, field
-
-Touch: TypeAlias = Callable[[str, str], object]
-"""Called with what was touched, and how."""
 
 ALONE: Final = ""
 """How a thing is touched if every other touch of it matters."""
@@ -33,11 +29,6 @@ class Footprint:
     """
 
     touched: dict[str, str] = field(factory=dict[str, str])
-
-    @property
-    def is_barrier(self) -> bool:
-        """Whether it depends on every step."""
-        return EVERYTHING in self.touched
 
     def add(self, thing: str, way: str = ALONE) -> None:
         """One more. Who touches one thing in two ways touches it alone."""

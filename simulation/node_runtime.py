@@ -1,8 +1,6 @@
 """
-The engine of a simulated cluster: one dispatcher that runs the cells of all nodes, and one runtime a node that leans on it.
-
-A node's runtime is that of any system (its own tree, registry, stream, accounts, timers), but who runs and which worker runs it is the
-conductor's matter. So a message from node to node costs no switch of tasks.
+The runtime of one life of a simulated node: that of any system (its own tree, registry, stream, accounts, timers), but who runs and
+which worker runs it is the conductor's matter.
 """
 
 from __future__ import annotations
@@ -16,139 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..actors.alarms import Alarm, Alarms
+from ..actors.alarms import Alarms
 from ..actors.cell import GONE, Cell
-from ..actors.dispatcher import Dispatcher, Worker
-from ..actors.envelopes import Ask
 from ..actors.resolving import HERE
 from ..actors.runtime import Runtime
 from ..actors.sparse_log import SparseLog
 from ..registry import Address
 from ..supervision import ChildSpec
+from .conductor import QUIET, UNLIMITED, Conductor
+from .node_alarms import NodeAlarms
 from .randomness import EnumeratedRandom, TapedRandom
 
 if TYPE_CHECKING:
     from ..actors import ActorRef
-    from .schedule import Schedule, SimulationPolicy
+    from .schedule import Schedule
     from .world import World
-
-QUIET = logging.getLogger("trouper.simulation")
-"""Where simulated nodes log: nothing, unless its level is lowered. What happens in a run is in its trace."""
-QUIET.setLevel(logging.CRITICAL + 1)
-
-UNLIMITED = 1 << 40
-"""Handlers that may wait on trio in one run."""
-
-
-class Conductor(Dispatcher):
-    """
-    Runs the cells of all nodes.
-
-    Args:
-        world: The run.
-        policy: Who runs next.
-    """
-
-    def __init__(self, world: World, policy: SimulationPolicy) -> None:
-        super().__init__(policy, max_suspended=UNLIMITED, slow_handler=1.0, log=QUIET)
-        self.world: World = world
-        self.schedule: Schedule = policy.new_ready_queue()
-        self._order = world.order
-        world.wake = self.wake
-
-    def wake(self) -> None:
-        """
-        Something is ready, or due. Idempotent: to ask whether anybody is ready lets time pass, so that whoever asks before it wakes
-        a worker may find that one is awake by now. Two that believed to have the baton would run at a time.
-        """
-        if not self.is_awake:
-            super().wake()
-
-    async def _park(self, me: Worker) -> None:
-        """If nobody runs but tasks of trio, it waits behind them, not until it is woken: that would be a tick of trio's more."""
-        order = self._order
-        if self.is_awake or not (order.batch or order.runnable):
-            await super()._park(me)
-            return
-        self.is_awake = True
-        order.last = me.task
-        await trio.lowlevel.checkpoint()
-
-    def _adjust_share(self, cell: Cell, took: float) -> None:
-        """A turn is one message, whatever the slice."""
-
-    def report_slow(self, cell: Cell, item: Any, seconds: float) -> None:
-        """A handler took long in virtual time."""
-        cell.dispatcher.report_slow(cell, item, seconds)
-
-    async def _stay_with(self, me: Worker, cell: Cell, trap: object) -> None:
-        """A handler waits on trio."""
-        self.world.on_trio(cell.path)
-        await super()._stay_with(me, cell, trap)
-
-    def _let_go_of(self, me: Worker, cell: Cell, value: Any, error: BaseException | None) -> None:
-        node: Any = cell.dispatcher
-        if not node.is_dead:
-            super()._let_go_of(me, cell, value, error)
-            return
-        me.cell = None  # its node has crashed: nothing follows from how the handler ended
-        cell.worker = None
-        cell.held = None
-        if not self.is_awake:
-            self.is_awake = True
-            me.has_baton = True
-        self._count_suspended(-1)
-
-
-class NodeAlarms(Alarms):
-    """
-    What is due on one node, by its own clock, which may run at another rate than the world's.
-
-    Args:
-        node: Whose.
-    """
-
-    def __init__(self, node: NodeRuntime) -> None:
-        self._node = node
-        self._thing = f"timers {node.name}"
-        super().__init__(node.local_time)
-
-    def arm_later(self, ask: Ask, timeout: float) -> None:
-        """There are no slices that it could wait for."""
-        self.arm(ask, timeout)
-
-    def arm(self, ask: Ask, timeout: float) -> None:
-        """See `Alarms.arm`."""
-        self._node.world.touched(self._thing, "")
-        super().arm(ask, timeout)
-
-    def at(self, when: float, call: Callable[[], object]) -> Alarm:
-        """See `Alarms.at`."""
-        self._node.world.touched(self._thing, "")
-        return super().at(when, call)
-
-    def _wake_by(self, when: float) -> None:
-        if when < self._until:
-            self._until = when
-            node = self._node
-            if node.world.keeps_time:
-                node.world.at(node.world_time(when), node.alarms_due)
-
-    def next_due(self) -> float:
-        """When the first of them is due, by the clock of its node."""
-        return self._first()
-
-    def look_again(self) -> None:
-        """The clock runs otherwise now: what is due first is due at another time of the world."""
-        self._until = math.inf
-        self._wake_by(self._first())
-
-    def ring_now(self) -> None:
-        """Calls what is due, and asks to be woken for the next."""
-        self._until = -1.0  # what is set meanwhile is found by the look at the first
-        self._ring()
-        self._until = math.inf
-        self._wake_by(self._first())
 
 
 class NodeRuntime(Runtime):

@@ -18,8 +18,9 @@ from ..events import EventStream
 from ..registry import Address
 from ..system import System
 from ..system.opening import guardian
+from .conductor import Conductor
 from .disk import Disk, DiskFate, nothing
-from .node_runtime import Conductor, NodeRuntime
+from .node_runtime import NodeRuntime
 
 if TYPE_CHECKING:
     from .cluster import Cluster

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from attrs import define, frozen
 
+from .arguments import check_function, is_unfinished
 from .linearizability import Undecided, judge
 from .models import Model
 
@@ -94,7 +95,8 @@ def name_of(predicate: Callable[..., object]) -> str:
 
 
 def bound(function: Callable[..., Any], simulation: object) -> Callable[[], Any]:
-    """*function* with *simulation* given to it if it takes an argument."""
+    """*function* with *simulation* given to it if it takes an argument. Raises TypeError if it is none that can be asked."""
+    check_function("what must hold", function)
     arguments = (simulation,) if signature(function).parameters else ()
     return lambda: function(*arguments)
 
@@ -111,9 +113,13 @@ def oracle(predicate: Predicate, simulation: object) -> Oracle:
     def holds() -> str | None:
         try:
             verdict = ask()
+            if verdict is None or verdict is True:
+                return None
+            if is_unfinished(verdict):
+                raise TypeError(f"it returned a {type(verdict).__name__}, which says neither yes nor no")  # noqa: TRY301  # as if it had raised it
+            return None if verdict else _claim(predicate)
         except Exception as error:  # noqa: BLE001  # an oracle that fails has not been satisfied
             return complaint(error)
-        return None if verdict is None or verdict else _claim(predicate)
 
     return Oracle(name_of(predicate), holds)
 

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Final, TextIO
 
-from .report import Report
+from .report import Report, count_of
 from .run import Outcome
 
 SECONDS_BETWEEN_LOOKS: Final = 0.1
@@ -116,7 +116,7 @@ def line_of(report: Report, seeds: int, seconds: float, width: int) -> str:
     parts = [
         f"{report.seeds * 100 // seeds:3}%",
         f"{report.seeds}/{seeds} seeds",
-        f"{report.violations} violations",
+        count_of(report.violations, "violation"),
         f"{rate:.0f} seeds/s",
     ]
     if rate:

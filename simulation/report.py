@@ -160,8 +160,9 @@ class Report:
         rate = self.seeds / self.cpu_seconds if self.cpu_seconds else 0.0
         fired = ", ".join(f"{kind} {count} in {self.fired_in[kind]}" for kind, count in sorted(self.fired.items()))
         cut = {"interrupted": "interrupted after ", "error": "stopped by an error after "}.get(self.ended, "")
+        counts = f"{count_of(self.seeds, 'seed')}, {count_of(self.violations, 'violation')}"
         lines = [
-            f"{self.target}: {cut}{self.seeds} seeds, {self.violations} violations ({self.strategy}; {rate:.0f} seeds a CPU second)",
+            f"{self.target}: {cut}{counts} ({self.strategy}; {rate:.0f} seeds a CPU second)",
             f"  {self.steps} steps, {self.messages} messages, {self.virtual_seconds:.1f} virtual seconds",
             f"  faults, how often in how many seeds: {fired}" if fired else "  no faults",
         ]
@@ -178,6 +179,11 @@ class Report:
         if self.first is not None:
             lines.append(f"  seed {self.first.seed}: {self.first.violation}")
         return "\n".join(lines)
+
+
+def count_of(number: int, noun: str) -> str:
+    """1 violation, 2 violations."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _in_order(counts: Mapping[str, int]) -> dict[str, int]:

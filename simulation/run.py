@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import math
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast, get_args
 
 import trio
 from attrs import frozen
 
+from .arguments import check_choice
 from .coverage import Coverage
 from .errors import SimulationStuck
 from .guard import guarded
@@ -24,6 +26,9 @@ from .world import WorldClock
 
 Target: TypeAlias = Callable[[Simulation], object]
 """Describes a cluster: adds nodes, clients, faults and oracles to the simulation that it is given."""
+
+_ALONE: Final = threading.Lock()
+"""Held by the one run of this process: what is put in the place of trio's generator, of clocks and of sockets is there for all threads."""
 
 
 @frozen
@@ -91,10 +96,19 @@ def run_once(
         seed: Of the tape.
         strategy: ``random``, ``fifo``, ``pct:3``, ``delay:2`` or ``portfolio``; ``exhaustive:1`` and ``states:1`` run the calmest order.
         record: Draws to be replayed first.
-        after: Where draws come from when the record is over.
+        after: Where draws come from when the record is over: the *seed*, or *benign* ones.
         keeps: Whether the outcome has the events and the draws of a run that found nothing.
         keeps_states: Whether the events tell besides how the actors of the nodes are after each step; this takes its time.
+
+    Raises:
+        RuntimeError: It is called in a run of trio, such as another simulation. Several threads may call it, and wait for each other.
+        TypeError: *seed* is no whole number.
+        ValueError: There is no such *after*.
+        UnknownStrategy: There is no such strategy.
     """
+    if not isinstance(seed, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"A seed is a whole number, not {seed!r}.")
+    check_choice("after", after, get_args(AfterTheRecord))
     chosen = strategy if isinstance(strategy, StrategyChoice) else StrategyChoice(strategy)
     return run_on(target, Tape(seed, record, after=after), chosen, keeps=keeps, keeps_states=keeps_states)
 
@@ -119,6 +133,8 @@ def run_on(
     Runs *target* once on *tape*, into *trace* if that is given, and until it has more than *events_max* events; see `run_once`. Before
     that, *prepare* is called with the simulation.
     """
+    if trio.lowlevel.in_trio_run():
+        raise RuntimeError("A simulation runs trio itself: call it where trio does not run, or await trio.to_thread.run_sync(...) it.")
     if trace is None:
         trace = Trace(keeps=keeps, keeps_states=keeps_states)
     tape.place = trace.last
@@ -129,7 +145,7 @@ def run_on(
     violation: Violation | None = None
     if events_max != math.inf:
         world.checks.append(lambda: world.end() if trace.length > events_max else None)
-    with ordered_by(world.order), _without_collector(), guarded(world, simulation.refused):
+    with _ALONE, ordered_by(world.order), _without_collector(), guarded(world, simulation.refused):
         try:
             trio.run(simulation.run, target, clock=WorldClock(world))
         except BaseException as error:  # noqa: BLE001  # it is raised again, without the groups around it
@@ -153,7 +169,7 @@ def run_on(
         trace.count,
         world.steps,
         world.messages,
-        world.now,
+        simulation.seconds if simulation.digest else world.now,
         driver.mix if driver is not None else {},
         fired,
         simulation.message_types,

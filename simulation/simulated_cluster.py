@@ -7,7 +7,7 @@ what must come true eventually has from then on the time that it was promised. A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -17,8 +17,10 @@ from ..actors import ActorRef, ActorSpec, actor
 from ..registry import Address
 from ..supervision import describe_cause
 from .any_order import AnyOrder
+from .arguments import check_function, check_rate, check_seconds, is_unfinished
 from .client import ClientActor, Workload
 from .cluster import Cluster
+from .conductor import Conductor
 from .conservation import Conserves
 from .convergence import Converges
 from .coverage import Coverage, coverage_of
@@ -36,7 +38,6 @@ from .knobs import SKIPPED_CALLS, shortened, start
 from .leads_to import LeadsTo
 from .links import Conditions, Links
 from .models import Model
-from .node_runtime import Conductor
 from .nodes import SimulatedNode, Within
 from .oracles import Predicate, Violation, linearizable, oracle
 from .population import Population
@@ -87,11 +88,14 @@ class Simulation(FaultScopes):
         self._faults = Faults.none()
         self.driver: FaultDriver | None = None
         self.digest: str = ""
+        self.seconds: float = 0.0
         self._is_calm = False
         self._population = Population(self.world, self.nodes)
         self._clients: dict[str, SimulatedNode] = {}
         self._disks: dict[str, Disk] = {}
         self._working = 0
+        self._is_described = False
+        self._mentioned: set[str] = set()
         self._jury = Jury(self.world)
         self._conductor: Conductor | None = None
 
@@ -114,6 +118,7 @@ class Simulation(FaultScopes):
 
     def client(self, workload: Workload, name: str | None = None) -> None:
         """Adds a client, which runs *workload* once, on a node of its own that does not fail."""
+        self._check_described("client")
         if name is None:
             name = f"client-{len(self._clients) + 1}"
         self._check_name(name)
@@ -132,11 +137,18 @@ class Simulation(FaultScopes):
         """Of all nodes."""
         return list(self._disks.values())
 
+    def _check_described(self, what: str) -> None:
+        """What is said when the run has begun would have no effect, or half of it."""
+        if self._is_described:
+            raise RuntimeError(f"sim.{what}() belongs into the description of the cluster: the run has begun.")
+
     def _check_name(self, name: str) -> None:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # who describes clusters need not check types
+            raise TypeError(f"A node's name is a text, not {name!r}.")
         if name in self.nodes or name in self._clients:
             raise ValueError(f"There is a node {name!r} already.")
-        if not name or "@" in name or "/" in name:
-            raise ValueError(f"A node's name is a text without '@' and '/', not {name!r}.")
+        if not name or "@" in name or "/" in name or not name.isprintable():
+            raise ValueError(f"A node's name is a printable text without '@' and '/', not {name!r}.")
 
     def _new_node(self, name: str, specs: tuple[ActorSpec[Any], ...], within: Within | None = None) -> SimulatedNode:
         assert self._conductor is not None
@@ -148,25 +160,49 @@ class Simulation(FaultScopes):
         """
         The ref of whoever lives at *path* on *node* when a message arrives there, in whichever life of the node. It may be
         an argument of specs, since it serves on every node.
+
+        Raises:
+            ValueError: *path* does not begin with a slash.
+            LookupError: The cluster has no node of that name when it has been described.
         """
+        if not path.startswith("/"):
+            raise ValueError(f"A path begins with a slash, such as /user/{path}, not {path!r}.")
+        self._mentioned.add(node)
+        if self._is_described:
+            self._check_mentioned()
         return self._cluster.ref_at(Address(node, path, 0))
+
+    def _check_mentioned(self) -> None:
+        self.check_nodes(self._mentioned, clients=True)
+        self._mentioned.clear()
+
+    def check_nodes(self, names: Iterable[str], *, clients: bool = False) -> None:
+        """See `FaultScopes.check_nodes`."""
+        super().check_nodes(set(names) - set(self._clients) if clients else names)
 
     def failure_detector(self, seconds: float) -> None:
         """After how many seconds of silence a node's actors are reported as terminated to those who watch them."""
+        check_seconds("failure_detector()", seconds)
         self._cluster.watches.detection_seconds = seconds
 
     def faults(self, faults: Faults) -> None:
         """Which faults there may be. Without this there are none."""
+        self._check_described("faults")
+        if not isinstance(faults, Faults):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"sim.faults() takes Faults.swarm(...) or Faults.none(), not {faults!r}.")
         self._faults = faults
 
     # What must hold
 
     def always(self, predicate: Predicate) -> None:
         """*predicate* must hold after every step."""
+        self._check_described("always")
         self._jury.always.append(oracle(predicate, self))
 
     def eventually(self, predicate: Predicate, within: float = 5.0) -> None:
         """*predicate* must come true within so many virtual seconds after the clients and the faults have ended."""
+        self._check_described("eventually")
+        check_seconds("eventually()", within)
         self._jury.lasting.append(Eventually(oracle(predicate, self), within))
 
     def leads_to(self, premise: Predicate, conclusion: Predicate, within: float = 5.0, *, during_faults: bool = False) -> None:
@@ -183,6 +219,8 @@ class Simulation(FaultScopes):
                 on for so long after that, and then until all that had begun has followed.
             during_faults: Whether the time runs while there are faults too.
         """
+        self._check_described("leads_to")
+        check_seconds("leads_to()", within)
         self._jury.lasting.append(LeadsTo(premise, conclusion, within, during_faults, self, self._count_events))
 
     def converges(self, view: Callable[..., Mapping[str, object]], within: float = 5.0, *, stays: float = 1.0) -> None:
@@ -194,6 +232,9 @@ class Simulation(FaultScopes):
             within: Virtual seconds after the clients and the faults have ended, after which all are equal at every step.
             stays: Virtual seconds for which they must be equal without a break before the run may end.
         """
+        self._check_described("converges")
+        check_seconds("converges()", within)
+        check_seconds("stays of converges()", stays)
         self._jury.lasting.append(Converges(view, within, stays, self))
 
     def conserves(self, quantity: Callable[..., object], within: float = 5.0) -> None:
@@ -208,6 +249,8 @@ class Simulation(FaultScopes):
                 `in_flight`.
             within: Virtual seconds after the clients and the faults have ended, in which it must be told once more.
         """
+        self._check_described("conserves")
+        check_seconds("conserves()", within)
         self._jury.lasting.append(Conserves(quantity, within, self._is_whole, self, self._count_events))
 
     def at_the_end(self, predicate: Predicate) -> None:
@@ -216,7 +259,10 @@ class Simulation(FaultScopes):
 
     def linearizable(self, model: Model | type[Model]) -> None:
         """What the clients were told must be what *model* would have answered, in some order within the spans of the operations."""
-        self._jury.at_the_end.append(("linearizable", linearizable(model() if isinstance(model, type) else model, self)))
+        judged = model() if isinstance(model, type) else model
+        if not all(hasattr(judged, name) for name in ("initial", "apply", "part")):
+            raise TypeError(f"sim.linearizable() takes a model, such as Register, with initial, apply and part, not {model!r}.")
+        self._jury.at_the_end.append(("linearizable", linearizable(judged, self)))
 
     def _count_events(self) -> int:
         return self.world.trace.length
@@ -269,7 +315,9 @@ class Simulation(FaultScopes):
         return in_flight(self._cluster, kind, in_hand=in_hand)
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
-        """Calls *call* at a virtual time."""
+        """Calls *call* at a virtual time, or at once if that is past."""
+        check_seconds("at()", seconds)
+        check_function("at()", call)
         if not self.world.tape.knob(2, SKIPPED_CALLS):
             self.world.at(seconds, call)
 
@@ -288,7 +336,9 @@ class Simulation(FaultScopes):
         conductor = self._conductor = Conductor(world, self._policy)
         async with trio.open_nursery() as nursery:
             conductor.nursery = nursery
-            target(self)
+            if is_unfinished(target(self)):
+                raise TypeError("What describes a cluster is a plain function: this one is async, or yields, and so describes nothing.")
+            self._describe()
             if self.any_order is not None:
                 self.any_order.allow(self._faults, self._cluster, self.nodes)
                 self._faults = Faults.none()  # those that it chooses are no matter of chance
@@ -296,7 +346,7 @@ class Simulation(FaultScopes):
             if world.trace.keeps_states:
                 world.checks.append(self._note_states)
             self._jury.begin()
-            duration = shortened(world.tape, self.duration or (DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS))
+            duration = shortened(world.tape, self._duration())
             start(world, self.nodes.values(), self._clients.values(), duration, self.client_ended)
             driver.start()
             world.at(duration, self._calm)
@@ -308,10 +358,24 @@ class Simulation(FaultScopes):
             self.forget_all()
             if not world.is_abandoned:
                 self._jury.end()
-            self.digest = world.trace.digest  # what follows is no part of the run
+            self.digest, self.seconds = world.trace.digest, world.now  # what follows is no part of the run
             for node in (*self.nodes.values(), *self._clients.values()):
                 node.end()
             nursery.cancel_scope.cancel()
+
+    def _describe(self) -> None:
+        """The description is over: what only the whole of it can tell is looked at."""
+        self._is_described = True
+        self._check_mentioned()
+        check_seconds("sim.ask_timeout", self.ask_timeout)
+        for node in self.nodes.values():
+            check_rate(f"The rate of node {node.name!r}", node.rate)
+
+    def _duration(self) -> float:
+        if self.duration is None:
+            return DURATION_OF_CLIENTS_SECONDS if self._clients else DURATION_SECONDS
+        check_seconds("sim.duration", self.duration)
+        return self.duration
 
     def _note_states(self) -> None:
         for node in self._cluster.up.values():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import TypeVar
 
+from .arguments import check_function
 from .exploring import explore
 from .failing import SHRINK_RUNS, failure_of
 from .run import Target
@@ -18,8 +19,9 @@ def simulation(target: F) -> F:
     Marks a function that describes a cluster: ``@simulation def raft_cluster(sim: Simulation) -> None``.
 
     Raises:
-        TypeError: It does not take one argument, the simulation.
+        TypeError: It does not take one argument, the simulation; or it is async, or a generator.
     """
+    check_function("@simulation", target)
     if len(signature(target).parameters) != 1:
         raise TypeError(f"A simulation is a function of one argument: def {target.__name__}(sim: Simulation) -> None.")
     return target

@@ -34,6 +34,9 @@ BOUND_MAX: Final = 62
 DEPTH: Final = 3
 """Of a strategy that names none."""
 
+DEPTH_MAX: Final = 1000
+"""Changes of who comes first, or moments of delay, in one run: more than that is chance."""
+
 
 class Strategy(Protocol):
     """Proposes who runs next."""
@@ -229,7 +232,7 @@ class StrategyChoice:
         name, _, number = self.text.partition(":")
         if name in ("exhaustive", "states") and (not number or (number.isdecimal() and int(number) <= BOUND_MAX)):
             return AnyOrderStrategy(int(number or 0), name == "states")
-        if number and (not number.isdecimal() or int(number) < 1):
+        if number and (not number.isdecimal() or not 1 <= int(number) <= DEPTH_MAX):
             raise UnknownStrategy(self.text)
         depth = int(number) if number else DEPTH
         if name == "portfolio" and not number:

@@ -9,15 +9,19 @@ draws from the tape. `tests/simulation/test_determinism.py` fails when one of th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import trio
 
+from .errors import SimulationStuck
 from .tape import Tape
 
 INTERNALS: Any = trio._core._run  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownMemberType]
+
+TICKS_A_MOMENT_MAX: Final = 200_000
+"""Ticks of trio in which no time passes, after which some task is taken for one that never waits, or swallows its cancellation."""
 
 
 class TaskOrder:
@@ -26,6 +30,7 @@ class TaskOrder:
 
     Args:
         tape: Where the order is drawn; a tape of zeros runs them by age.
+        now: The time of the world.
 
     Attributes:
         batch: The tasks of this tick that have not run yet.
@@ -33,8 +38,11 @@ class TaskOrder:
         last: Runs behind all others of the next tick: who lets time pass, when they have nothing to run any more.
     """
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, now: Callable[[], float]) -> None:
         self._tape = tape
+        self._now = now
+        self._moment = 0.0
+        self._ticks = 0
         self.batch: list[Any] = []
         self.runnable: Collection[Any] = ()
         self.last: Any = None
@@ -44,6 +52,7 @@ class TaskOrder:
 
     def shuffle(self, batch: list[Any]) -> None:
         """Called by trio with the tasks of one tick, the oldest first; it takes them from the end."""
+        self._count()
         if self._held:
             self._take_held(batch)
         last, self.last = self.last, None
@@ -56,6 +65,16 @@ class TaskOrder:
         if last is not None:
             batch.insert(0, last)
         self.batch = batch
+
+    def _count(self) -> None:
+        now = self._now()
+        if now != self._moment:
+            self._moment, self._ticks = now, 0
+        self._ticks += 1
+        if self._ticks > TICKS_A_MOMENT_MAX:
+            raise SimulationStuck(
+                now, "a task of trio goes on and on while no time passes; does it sleep(0) in a circle, or catch Cancelled?"
+            )
 
     def random(self) -> float:
         """What trio asks a generator for where it does not shuffle."""

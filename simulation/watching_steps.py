@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..actors.cell import HELD, Cell
 from .flying import place_of
-from .footprints import ALONE, EVERYTHING, Footprint
+from .footprints import ALONE, Footprint
 
 if TYPE_CHECKING:
     from .node_runtime import NodeRuntime
@@ -132,7 +132,3 @@ class StepWatcher:
             self._mail.setdefault(cell, deque()).extend([self.number] * grown)
             if not isinstance(cell.queue, deque) or after[3] >= cell.limit:
                 footprint.add(f"actor {name}")  # where a message goes, or whether it does, depends on what waits there
-
-    def is_everything(self) -> bool:
-        """Whether the present step disturbs every other."""
-        return EVERYTHING in self.footprint.touched

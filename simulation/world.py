@@ -49,7 +49,7 @@ class World:
     def __init__(self, tape: Tape, trace: Trace) -> None:
         self.tape: Tape = tape
         self.trace: Trace = trace
-        self.order: TaskOrder = TaskOrder(tape)
+        self.order: TaskOrder = TaskOrder(tape, lambda: self.now)
         self.now: float = 0.0
         self.is_over: bool = False
         self.steps: int = 0

@@ -25,7 +25,7 @@ def find_target(target: str) -> Any:
     """
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
-        raise TargetError(f"{target!r} is not of the form MODULE:SPEC, such as bank.main:BANK or bank/main.py:BANK.")
+        raise TargetError(f"{target!r} is not of the form MODULE:NAME, such as bank.main:BANK or bank/main.py:BANK.")
     if place.endswith(".py"):
         path = Path(place)
         if not path.is_file():

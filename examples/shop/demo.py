@@ -93,7 +93,8 @@ async def _held(participants: Entities[Take | Undo | AskTaken], system: System, 
 
 def main(arguments: list[str]) -> int:
     """0: everything adds up. 1: it does not. 2: the file cannot be used, or there is none. 130: stopped before the end."""
-    if not 1 <= len(arguments) <= 2 or not all(number.isdecimal() and int(number) for number in arguments[1:]):
+    is_file = 1 <= len(arguments) <= 2 and not arguments[0].startswith("-")
+    if not is_file or not all(number.isdecimal() and int(number) for number in arguments[1:]):
         print("usage: python examples/shop/main.py FILE [ORDERS]", file=sys.stderr)
         return 2
     orders = list(make_orders(int(arguments[1]) if arguments[1:] else 300))

@@ -117,8 +117,9 @@ def test_a_file_that_is_no_journal_is_refused(run: Run, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 
 
-def test_the_shop_wants_a_file(run: Run) -> None:
-    """It says how it is started, and exits with 2."""
-    ran = run(SHOP)
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_shop_wants_a_file(run: Run, arguments: list[str]) -> None:
+    """It says how it is started, and exits with 2; what looks like an option is no file."""
+    ran = run(SHOP, *arguments)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "usage: python examples/shop/main.py FILE [ORDERS]\n"

@@ -38,6 +38,9 @@ OPENING_CENTS = 1_500_00
 SECONDS_MAX = 90.0
 """What one run may take until its first payment, and a run that ends by itself until its end."""
 
+DUE = "ReminderDue"
+"""In the place of a decision: a reminder has fired. It is acknowledged when it is set, and is due a moment later."""
+
 Totals: TypeAlias = dict[str, tuple[int, int]]
 
 
@@ -68,6 +71,8 @@ def payment_of(identity: str, number: int, row: tuple[str, int, bytes, int]) -> 
     if crc32(payload, crc32(f"{identity}\0{number}\0{kind}\0{version}".encode())) != checksum:
         raise ValueError(f"row {number} of {identity} is not what its checksum says")
     fields = json.loads(payload)
+    if kind == "trouper.reminder-due":
+        return Payment(identity, fields["key"], DUE, 0)
     return Payment(identity, fields["order"], kind, fields["cents"])
 
 
@@ -86,12 +91,13 @@ class Outside:
         self._begin()
 
     def _begin(self) -> None:
-        self._unchecked = dict(self.acknowledged)
+        self._unchecked: dict[str, tuple[str, int]] = dict(self.acknowledged)
         self._facts: list[Payment] = []
         self._decided: dict[str, Payment] = {}
         self._projected = 0
         self._totals: Totals = {}
         self._declined: Counter[str] = Counter()
+        self.receipts = 0
 
     def hear(self, lines: list[str]) -> None:
         """What the program said, now or in an earlier run of the harness."""
@@ -101,10 +107,10 @@ class Outside:
             if self.acknowledged.setdefault(order, said) != said:
                 self.violations.append(f"order {order} was {self.acknowledged[order]} and is {said}")
             self._unchecked[order] = said
-            payer, number = map(int, order.split("-"))
+            payer, number = map(int, order.split("-")[-2:])
             self.next[payer] = max(self.next[payer], number + 1)
 
-    def look(self) -> None:
+    def look(self, *, at_the_end: bool = False) -> None:
         """What is looked at after every kill: the new facts, what was acknowledged since, and the tables of the projection."""
         known = len(self._facts)
         if is_made(self.file) and not self._guarded("facts", self._read_facts):
@@ -113,7 +119,9 @@ class Outside:
         unchecked, self._unchecked = self._unchecked, {}
         for order, said in unchecked.items():
             found = self._decided.get(order)
-            if found is None:
+            if found is None and said[0] == DUE and not at_the_end:
+                self._unchecked[order] = said
+            elif found is None:
                 self.violations.append(f"order {order} was acknowledged, and is lost")
             elif (found.decision, found.cents) != said:
                 self.violations.append(f"order {order} was acknowledged as {said}, and is {found}")
@@ -165,6 +173,8 @@ class Outside:
         if not self._projected < after <= len(self._facts) + 1:
             raise ValueError(f"it is at {after}, was past {self._projected}, and the log ends with {len(self._facts)}")
         for payment in self._facts[self._projected : after - 1]:
+            if payment.decision == DUE:
+                continue
             account = payment.identity.removeprefix("account ")
             count, cents = self._totals.setdefault(account, (0, 0))
             if payment.decision == "PaymentCompleted":
@@ -187,8 +197,13 @@ class Outside:
                 raise ValueError(healthy)
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'events'").fetchall():
                 return
-            rows = connection.execute("SELECT identity, sequence, type, version, payload, checksum FROM events ORDER BY identity, sequence")
-            events = [(identity, sequence, payment_of(identity, sequence, tuple(row))) for identity, sequence, *row in rows]
+            rows = connection.execute(
+                "SELECT identity, sequence, type, version, payload, checksum FROM events "
+                "WHERE identity LIKE 'account %' OR type = 'Receipt' ORDER BY identity, sequence"
+            )
+            found = [(identity, sequence, payment_of(identity, sequence, tuple(row))) for identity, sequence, *row in rows]
+        events = [one for one in found if one[2].decision != "Receipt"]
+        self._look_at_receipts([payment for _, _, payment in found if payment.decision == "Receipt"])
         expected: Counter[str] = Counter()
         left: defaultdict[str, int] = defaultdict(lambda: OPENING_CENTS)
         for identity, sequence, payment in events:
@@ -200,11 +215,21 @@ class Outside:
                 raise ValueError(f"event {sequence} of {identity} is {payment.decision}, and {left[identity]} cents were left")
             left[identity] -= payment.cents if decision == "PaymentCompleted" else 0
         payments = [payment for _, _, payment in events]
-        if len(payments) != len(self._facts) or set(payments) != set(self._facts):
-            raise ValueError(f"{len(payments)} events and {len(self._facts)} facts are not about the same payments")
-        in_order = sorted(self._facts, key=lambda fact: fact.identity)  # stable: those of one account stay in the order of the log
+        facts = [fact for fact in self._facts if fact.decision != DUE]
+        if len(payments) != len(facts) or set(payments) != set(facts):
+            raise ValueError(f"{len(payments)} events and {len(facts)} facts are not about the same payments")
+        in_order = sorted(facts, key=lambda fact: fact.identity)  # stable: those of one account stay in the order of the log
         if in_order != payments:
             raise ValueError("the facts of an account are not in the order of its events")
+
+    def _look_at_receipts(self, receipts: list[Payment]) -> None:
+        """Each is of a decision, at its account's, with its cents, and there once; at the end there is one of each decision."""
+        self.receipts = len(receipts)
+        expected = {(f"receipts {fact.identity.removeprefix('account ')}", fact.order, fact.cents) for fact in self._facts}
+        found = Counter((receipt.identity, receipt.order, receipt.cents) for receipt in receipts)
+        for receipt, times in found.items():
+            if times > 1 or receipt not in expected:
+                raise ValueError(f"{times} times there is the receipt {receipt}")
 
     def ask(self) -> None:
         """Starts the program a last time, and compares what its actors say with what is in the file."""
@@ -216,7 +241,11 @@ class Outside:
             said[who][account] = int(count), int(cents)
         if ended.returncode:
             self.violations.append(f"the program cannot come back: {ended.stderr[-2000:]}")
-        self.look()
+        self.look(at_the_end=True)
+        self._guarded("events", self._look_at_events)
+        decisions = sum(fact.decision != DUE for fact in self._facts)
+        if self.receipts != decisions:
+            self.violations.append(f"there are {self.receipts} receipts for {decisions} decisions")
         for who, totals in said.items():
             if totals != self._totals:
                 self.violations.append(f"the {who} do not agree with the sum of the events")

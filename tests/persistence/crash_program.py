@@ -2,7 +2,8 @@
 Pays without end, and says each payment that it was told of. `crash_harness.py` starts it and kills it.
 
 The accounts and the books are those of `examples/payments/durable.py`, with snapshots; entities come and go, accounts crash, and
-payments are asked for again that may be decided already. A line goes out when the reply is there and not before.
+payments are asked for again that may be decided already. A courier has a receipt kept for each decision by receivers that know what they
+have seen, and reminders fall due. A line goes out when the reply is there and not before.
 
     crash_program.py pay FOLDER SEED     reads "PAYER NEXT" lines, pays, and writes "ORDER DECISION CENTS" lines, until it is killed
     crash_program.py sum FOLDER          writes "accounts ACCOUNT COUNT CENTS" and "books ACCOUNT COUNT CENTS" lines
@@ -15,8 +16,9 @@ import logging
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -27,8 +29,25 @@ from zlib import crc32
 import trio
 from attrs import define, field, frozen
 
-from trouper import ActorRef, ActorSpec, StartFailed, Supervision, System, actor, open_system, supervisor
-from trouper.persistence import Entities, Journal, JournalError, SqliteJournal, entities, open_journal, restores, tables
+from trouper import ActorRef, ActorSpec, AskError, Request, StartFailed, Supervision, System, actor, handles, open_system, supervisor
+from trouper.persistence import (
+    Courier,
+    Delivery,
+    Entities,
+    EventSourced,
+    ForgetReminder,
+    Journal,
+    JournalError,
+    Remind,
+    Reminders,
+    Seen,
+    SqliteJournal,
+    applies,
+    entities,
+    open_journal,
+    restores,
+    tables,
+)
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
 from payments.durable import AskBooks, AskInvoices, DurableAccount, DurableBooks, books_file
@@ -86,14 +105,77 @@ async def pay(accounts: Entities[Pay | Spent], system: System, payer: int, numbe
     os.write(1, f"{order} {type(payment).__name__} {payment.cents}\n".encode())
 
 
+@frozen
+class Receive(Request[None]):
+    order: str
+    cents: int
+    delivery: Delivery
+
+
+@frozen
+class Receipt:
+    order: str
+    cents: int
+
+
+@define(eq=False)
+class Receipts(EventSourced[Receive, Receipt | Delivery]):
+    """One for each account. What is delivered counts once."""
+
+    account: str
+    seen: Seen = field(factory=Seen, init=False)
+
+    @property
+    def identity(self) -> str:
+        return f"receipts {self.account}"
+
+    @handles(Receive)
+    async def receive(self, message: Receive) -> None:
+        if self.seen.is_new(message.delivery):
+            await self.persist(Receipt(message.order, message.cents), message.delivery)
+
+    @applies(Receipt)
+    def on_receipt(self, event: Receipt) -> None:
+        """It is kept, and that is all."""
+
+    @applies(Delivery)
+    def on_delivery(self, delivery: Delivery) -> None:
+        self.seen.add(delivery)
+
+
+@frozen
+class AskUnconfirmed(Request[int]):
+    pass
+
+
+@define(eq=False)
+class Sending(Courier[AskUnconfirmed, PaymentCompleted | PaymentDeclined]):
+    """Has a receipt kept for each decision."""
+
+    receipts: Entities[Receive]
+
+    def lane(self, fact: PaymentCompleted | PaymentDeclined, /) -> str:
+        return fact.account
+
+    async def deliver(self, fact: PaymentCompleted | PaymentDeclined, offset: int, /) -> None:
+        receipts = self.receipts.ref(self.context, fact.account)
+        await receipts.ask(Receive(fact.order, fact.cents, self.delivery(offset)), timeout=60.0)
+
+    @handles(AskUnconfirmed)
+    def ask_unconfirmed(self, _request: AskUnconfirmed) -> int:
+        return self.unconfirmed
+
+
 @define(eq=False)
 class Bank:
-    """The accounts and the books over one file."""
+    """The accounts, the books, receipts and reminders over one file."""
 
     folder: Path
     seed: int
     accounts: Entities[Pay | Spent] = field(init=False)
     books: ActorSpec[AskBooks | AskInvoices] = field(init=False)
+    sending: ActorSpec[AskUnconfirmed] = field(init=False)
+    reminders: ActorSpec[Remind | ForgetReminder] = field(init=False)
     tree: ActorSpec[Never] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,7 +184,11 @@ class Bank:
         policy = Supervision(max_restarts=OFTEN)
         self.accounts = entities("accounts", partial(Account, accidents), idle_seconds=0.05, live_max=live_max, supervision=policy)
         self.books = actor(DurableBooks, books_file(self.folder / "bank.db"), name="books")
-        self.tree = supervisor("bank", [self.books, self.accounts.spec], max_restarts=OFTEN)
+        receipts = entities("receipts", Receipts, idle_seconds=0.05, live_max=live_max, supervision=policy)
+        self.sending = actor(Sending, receipts, name="sending")
+        self.reminders = actor(Reminders, name="reminders")
+        tree = [self.books, self.accounts.spec, receipts.spec, self.sending, self.reminders]
+        self.tree = supervisor("bank", tree, max_restarts=OFTEN)
 
     async def pay(self, journal: Path | Journal, starts: Mapping[int, int], payments: int) -> None:
         """Each payer goes on with its next payment. Every tenth time it asks for an earlier one once more."""
@@ -113,6 +199,10 @@ class Bank:
                     await pay(self.accounts, system, name, number)
                     if number % 10 == 9:
                         await pay(self.accounts, system, name, number - 7)
+                        key = f"reminder-{self.seed}-{name}-{number}"
+                        with suppress(AskError):
+                            await system.ref(self.reminders).ask(Remind(key, time.time() + 0.1))
+                            os.write(1, f"{key} ReminderDue 0\n".encode())
 
             for name, start in starts.items():
                 nursery.start_soon(payer, name, start)
@@ -120,6 +210,9 @@ class Bank:
     async def sum(self, names: Iterable[str]) -> None:
         """What the accounts and the books say."""
         async with open_journal(self.folder / "bank.db"), open_system(self.tree, ask_timeout=60.0) as system:
+            await system.ref(self.reminders).ask(ForgetReminder("none"))  # answered when all that were missed have fired
+            while await system.ref(self.sending).ask(AskUnconfirmed()):  # noqa: ASYNC110  # it says how many there are, and no more
+                await trio.sleep(0.05)
             for name in names:
                 spent = await self.accounts.ref(system, name).ask(Spent())
                 print("accounts", name, spent.count, spent.cents)
@@ -194,7 +287,8 @@ def main() -> None:
         trio.run(bank.pay, bank.folder / "bank.db", starts, 1_000_000)
     elif what == "sum":
         with closing(sqlite3.connect(bank.folder / "bank.db")) as connection:
-            names = [identity.removeprefix("account ") for (identity,) in connection.execute("SELECT DISTINCT identity FROM events")]
+            found = connection.execute("SELECT DISTINCT identity FROM events WHERE identity LIKE 'account %'").fetchall()
+            names = [identity.removeprefix("account ") for (identity,) in found]
         trio.run(bank.sum, names)
     else:
         for call in count(1, int(more[0])):

@@ -42,7 +42,7 @@ def test_check_says_that_a_sound_file_is_sound_and_does_not_touch_it(journal: Pa
     """With the numbers of what there is."""
     before = journal.read_bytes()
     assert main(["journal", "check", str(journal)]) == 0
-    assert capsys.readouterr().out == "3 events of 2 identities, 1 snapshots, 2 facts: no problems\n"
+    assert capsys.readouterr().out == "3 events of 2 identities, 1 snapshot, 2 facts: no problems\n"
     assert journal.read_bytes() == before
 
 
@@ -62,7 +62,7 @@ def test_check_names_everything_that_is_broken(journal: Path, capsys: pytest.Cap
         "the snapshot after event 2 of account/A-1 (state) is not what was written: its checksum does not match",
         "fact 2 is missing: after 1 comes 5",
         "fact 5 (announced) is not what was written: its checksum does not match",
-        "2 events of 2 identities, 1 snapshots, 2 facts: 5 problems",
+        "2 events of 2 identities, 1 snapshot, 2 facts: 5 problems",
     ]
 
 

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Hashable
+from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 from typing import ClassVar, Generic, Never, TypeVar
 
 import pytest
@@ -214,6 +217,51 @@ async def test_a_courier_that_may_give_up_fails_with_the_offset(autojump_clock: 
             assert "could not deliver fact 1 in 3 attempts: ConnectionError: nobody is there" in str(failure)
             await trio.sleep(1)
             assert [round(after - before, 3) for before, after in pairwise(log)] == [0.1, 0.2, 0.0]
+
+
+async def test_the_pause_doubles_up_to_its_limit(autojump_clock: MockClock) -> None:
+    """So that a receiver that was away for a day is found within a bounded time."""
+    del autojump_clock
+
+    @define(eq=False)
+    class Patient(Courier[Never, Sold]):
+        retry_seconds_max = 0.5
+        log: list[float]
+
+        async def deliver(self, fact: Sold, offset: int) -> None:
+            self.log.append(trio.current_time())
+            if len(self.log) <= 5:
+                raise ConnectionError("nobody is there")
+
+    journal = InMemoryJournal()
+    log: list[float] = []
+    with trio.fail_after(1000):
+        await sell(journal, "lamp")
+        async with open_journal(journal), open_system(actor(Patient, log, name="patient")):
+            await trio.sleep(10)
+    assert [round(after - before, 3) for before, after in pairwise(log)] == [0.1, 0.2, 0.4, 0.5, 0.5]
+
+
+async def until_kept(journal: Journal, identity: str, offset: int, calls: int) -> None:
+    """Waits until so many deliveries were made, and the place is kept."""
+    while len(Warehouse.calls) < calls or all(place.sequence != offset for place in await journal.snapshots(identity)):  # noqa: ASYNC110  # a journal says nothing by itself
+        await trio.sleep(0.01)
+
+
+async def test_a_place_that_was_altered_is_not_believed(tmp_path: Path) -> None:
+    """What it says is confirmed may not be: the courier begins at the one before, or with the first fact, and nothing is skipped."""
+    file = tmp_path / "shop.db"
+    with trio.fail_after(20):
+        for calls in ([1, 2], [1, 2, 1, 2]):
+            async with open_journal(file) as journal, open_system(supervisor("top", [WAREHOUSE])) as system:
+                if not Warehouse.calls:
+                    await sell(journal, "lamp", "chair")
+                await system.spawn(actor(Shipping, system.ref(WAREHOUSE), name="shipping"))
+                await until_kept(journal, "/user/shipping", 2, len(calls))
+                assert Warehouse.calls == calls
+                assert await shipped(system.ref(WAREHOUSE), 2) == ("lamp", "chair")
+            with closing(sqlite3.connect(file)) as connection, connection:
+                connection.execute("UPDATE snapshots SET checksum = checksum + 1 WHERE identity = '/user/shipping'")
 
 
 def test_a_courier_that_does_not_deliver_or_has_an_on_start_is_refused() -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -74,6 +75,16 @@ def deny(folder: Path) -> None:
         file.write("0-0 PaymentDeclined 1\n")
 
 
+def receive_again(folder: Path) -> None:
+    """Has a receipt kept a second time, as if a delivery had not been known again."""
+    with closing(sqlite3.connect(folder / "bank.db")) as connection, connection:
+        identity, payload, last = connection.execute(
+            "SELECT identity, payload, (SELECT max(sequence) FROM events WHERE identity = e.identity) FROM events e WHERE type = 'Receipt'"
+        ).fetchone()
+        checksum = crc32(payload, crc32(f"{identity}\0{last + 1}\0Receipt\x001".encode()))
+        connection.execute("INSERT INTO events VALUES (?, ?, 'Receipt', 1, ?, ?, 'me', 0.0)", (identity, last + 1, payload, checksum))
+
+
 A_COPY = (
     "INSERT INTO facts SELECT (SELECT max(fact_offset) + 1 FROM facts), identity, type, version, payload, checksum, at "
     "FROM facts WHERE fact_offset = 1"
@@ -85,6 +96,7 @@ DAMAGES = {
     "fact 8 comes after fact 6": statement("bank.db", "DELETE FROM facts WHERE fact_offset = 7"),
     "row 7 of account": statement("bank.db", "UPDATE facts SET payload = x'00' WHERE fact_offset = 7"),
     "is not what its checksum says": statement("bank.db", A_COPY),
+    "2 times there is the receipt": receive_again,
     "events and": statement(
         "bank.db",
         "DELETE FROM events WHERE identity = 'account 0-0' AND sequence = (SELECT max(sequence) FROM events "

@@ -125,6 +125,10 @@ async def test_beyond_the_limit_the_one_used_longest_ago_rests(autojump_clock: M
                 await trio.sleep(0.01)
                 assert len(live(system)) <= 3
             assert live(system) == {"17", "18", "19"}
+            await few.ref(system, "17").ask(Seen())
+            await few.ref(system, "20").ask(Seen())
+            await trio.sleep(0.01)
+            assert live(system) == {"17", "19", "20"}, "18 was used longest ago, though 17 was started before"
             assert await few.ref(system, "0").ask(Seen()) == (0,)
 
 
@@ -141,6 +145,22 @@ async def test_an_entity_that_fails_comes_back_and_one_that_gives_up_is_started_
                 await trio.sleep(0.01)
             assert await ref.ask(Seen()) == (1,)
             assert await other.ask(Seen()) == (2,)
+
+
+async def test_an_entity_that_gave_up_takes_no_place_among_the_live_ones(autojump_clock: MockClock) -> None:
+    """Else each would make the others rest sooner, for ever."""
+    del autojump_clock
+    two = entities("two", Account, idle_seconds=1000.0, live_max=2, supervision=Supervision(max_restarts=0))
+    with trio.fail_after(10_000):
+        async with open_journal(InMemoryJournal()), open_system(supervisor("top", [two.spec])) as system:
+            for number in range(5):
+                await two.ref(system, f"fragile {number}").tell(Crash())
+                await trio.sleep(0.01)
+            for _ in range(3):
+                for name in "ab":
+                    await two.ref(system, name).ask(Seen())
+                await trio.sleep(700.0)
+                assert live(system) == {"a", "b"}
 
 
 async def test_an_entity_that_does_not_start_fails_who_asked_and_may_start_later(autojump_clock: MockClock) -> None:

@@ -271,6 +271,36 @@ async def test_a_handler_that_catches_the_failure_fails_all_the_same() -> None:
         assert await account.ask(Balance()) == 500
 
 
+async def test_an_event_that_could_not_be_applied_fails_the_actor_whatever_its_handler_catches() -> None:
+    """Its fields are wrong, so it writes no more."""
+    refused: list[Exception] = []
+
+    @define(eq=False)
+    class Stubborn(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            for _ in range(2):
+                try:
+                    await self.persist(Deposited(command.cents))
+                except ZeroDivisionError as error:
+                    refused.append(error)
+            return self.balance_cents
+
+        @applies(Deposited)
+        def deposited(self, event: Deposited) -> None:
+            raise ZeroDivisionError
+
+    journal = InMemoryJournal()
+    spec = actor(Stubborn, name="account")
+    with trio.fail_after(10):
+        tree = supervisor("top", [spec], directives={ZeroDivisionError: "resume"})
+        async with opened(journal, tree) as system, system.subscribe(ActorFailed) as failures:
+            system.ref(spec).tell_nowait(Deposit(1))
+            assert isinstance((await anext(failures)).cause, ZeroDivisionError)
+    assert len(refused) == 2
+    assert len(await journal.events("/user/top/top/account", 0, 10)) == 1
+
+
 async def test_an_actor_that_is_resumed_after_a_failed_write_still_cannot_write() -> None:
     """A supervisor may keep the instance, but what that knows may be wrong: it reads, and every persist fails until it is restarted."""
     journal = Unreliable()
@@ -521,6 +551,34 @@ async def test_persist_is_for_turns_and_for_one_task_at_a_time() -> None:
             await account.ask(Pay("rent", 1))
         assert isinstance(caught.value.__cause__, NotStorable)
         assert len(await payloads(journal)) == 1
+
+
+async def test_a_persist_that_is_not_awaited_or_is_called_while_an_event_is_applied_fails_the_actor() -> None:
+    """Nothing is written, and nobody is left to believe that it was: what lies in the mailbox finds the next instance."""
+
+    @define(eq=False)
+    class Careless(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            self.persist(Deposited(command.cents))
+            await trio.lowlevel.checkpoint()
+            return self.balance_cents
+
+        @applies(Paid)
+        def paid(self, event: Paid) -> None:
+            self.persist(Deposited(event.cents))
+
+    journal = InMemoryJournal()
+    spec = actor(Careless, name="account")
+    with trio.fail_after(10):
+        async with opened(journal, spec) as system:
+            account = system.ref(spec)
+            with pytest.raises(AskFailed, match=r"did not await it\. Write: await self\.persist"):
+                await account.ask(Deposit(1))
+            assert await payloads(journal) == []
+            with pytest.raises(AskFailed, match="while it applied an event"):
+                await account.ask(Pay("rent", 0))
+            assert len(await payloads(journal)) == 1
 
 
 async def test_a_bare_instance_says_that_it_was_not_started() -> None:

@@ -27,6 +27,7 @@ from trouper.persistence import (
     follow,
     open_journal,
 )
+from trouper.persistence.fact_log import log_of
 
 
 @frozen
@@ -179,6 +180,22 @@ async def test_a_follower_that_is_slower_than_memory_reads_the_journal(monkeypat
             assert (await anext(following)).offset == 2
             await deposit(system, "a", *range(4, 20))
             assert [(await anext(following)).offset for _ in range(18)] == list(range(3, 21))
+    remembered = [offset for offset, _ in log_of(journal).from_memory(1, 100)]
+    assert remembered == [], "the first ones are not kept"
+    assert len([*log_of(journal).from_memory(18, 100)]) == 3
+
+
+async def test_a_follower_does_not_wait_for_what_has_arrived_out_of_order() -> None:
+    """Of two actors whose facts went to the disk together the second may be the first to go on."""
+    journal = InMemoryJournal()
+    event, fact = (Encoded("Deposited", 1, b'{"cents":1}'),), (Encoded("Opened", 1, b'{"account":"a"}'),)
+    with trio.fail_after(10):
+        for after in range(2):
+            await journal.append(Entry("a", after, event, "one", fact))
+        log_of(journal).arrived(2, [Opened("a")])
+        log_of(journal).arrived(1, [Opened("a")])
+        assert log_of(journal).last == 2
+        assert [offset for offset, _ in await first(2, journal, Opened)] == [1, 2]
 
 
 async def test_forgotten_facts_are_gone_for_newcomers_and_an_error_for_those_who_needed_them(journal: Journal) -> None:

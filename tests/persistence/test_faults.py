@@ -165,6 +165,8 @@ async def test_a_full_disk_is_said_and_what_was_there_stays(file: Path) -> None:
                 await fill(journal)
             written = len(await journal.events("a", 0, 1000))
             assert written > 5
+            with pytest.raises(JournalFull):
+                await journal.save_snapshot("a", written, Encoded("state", 1, b"x" * 40_000))
             page_limit[0] = 10_000
             await journal.append(Entry("a", written, (Encoded("noted", 1, b"x" * 4000),), "me"))
             assert len(await journal.events("a", 0, 1000)) == written + 1
@@ -239,6 +241,11 @@ async def test_what_is_no_journal_is_not_touched(file: Path) -> None:
         with pytest.raises(JournalCorrupt, match="it is a database of something else, with the tables recipes"):
             async with SqliteJournal(file):
                 pass
+        with closing(connect(str(file), 0)) as connection:
+            connection.execute("CREATE TABLE trouper_schema (version INTEGER NOT NULL) STRICT")
+        with pytest.raises(JournalCorrupt, match="the version of its tables is missing"):
+            async with SqliteJournal(file):
+                pass
 
 
 @pytest.mark.parametrize(
@@ -295,6 +302,18 @@ async def test_an_append_that_is_cancelled_was_written_or_not_and_the_caller_kno
                         await journal.append(Entry("a", before, (Encoded("noted", 1, b"1"),), "me"))
                         returned = True
                 assert len(await journal.events("a", 0, 1000)) - before == returned
+
+
+async def test_a_journal_that_would_keep_nothing_is_refused_and_one_that_is_not_open_says_so(file: Path) -> None:
+    """Two names mean a database of its own for each connection: what one thread writes no other would read."""
+    for name in ("", ":memory:"):
+        with pytest.raises(ValueError, match=r"kept in a file.*InMemoryJournal"):
+            SqliteJournal(name)
+    journal = SqliteJournal(file)
+    with pytest.raises(JournalClosed, match="used in its block"):
+        await journal.events("a", 0, 1)
+    with pytest.raises(JournalClosed, match="used in its block"):
+        await journal.append(Entry("a", 0, (Encoded("noted", 1, b"1"),), "me"))
 
 
 async def test_a_closed_journal_refuses(file: Path) -> None:

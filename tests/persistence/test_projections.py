@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,8 +14,8 @@ import pytest
 import trio
 from attrs import define, frozen
 
-from trouper import ActorFailed, ActorRef, ActorStopped, Request, actor, handles, open_system, supervisor
-from trouper.persistence import Encoded, Entry, InMemoryJournal, Journal, PoisonedFact, Projection, open_journal, projects
+from trouper import ActorFailed, ActorRef, ActorStopped, Request, StartFailed, actor, handles, open_system, supervisor
+from trouper.persistence import Encoded, Entry, InMemoryJournal, Journal, PoisonedFact, Projection, StoredFact, open_journal, projects
 
 
 @frozen
@@ -220,6 +221,39 @@ async def test_new_tables_are_made_from_the_beginning_while_the_old_ones_answer(
             await until(system.ref(new), "a", 1001)
             await log.write(("a", 1))
     assert models(tmp_path) == ["balances.db.2"]
+
+
+async def test_old_tables_that_cannot_be_read_fail_the_start_and_leave_nothing_open(tmp_path: Path) -> None:
+    """However often it is tried: the new tables are closed each time."""
+    (tmp_path / "balances.db.1").write_bytes(b"no tables" * 1000)
+    with trio.fail_after(20):
+        async with open_journal(InMemoryJournal()), open_system() as system:
+            for _ in range(3):
+                with pytest.raises(StartFailed, match=r"balances.db.1 is no read model"):
+                    await system.spawn(actor(BalancesAnew, tmp_path / "balances.db", name="balances"))
+    assert [thread.name for thread in threading.enumerate() if "balances" in thread.name] == []
+
+
+class Slow(InMemoryJournal):
+    """Says late where its log ends, and never what is in it."""
+
+    async def last_offset(self) -> int:
+        await trio.sleep(0.05)
+        return await super().last_offset()
+
+    async def facts(self, from_offset: int, limit: int) -> Sequence[StoredFact]:
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+async def test_a_program_that_has_written_nothing_knows_how_far_its_tables_are_behind(tmp_path: Path) -> None:
+    """From its first message on, by what other programs have written: a lag of nothing is no guess."""
+    journal = Slow()
+    await Written(journal).write(("a", None), ("a", 1))
+    with trio.fail_after(20):
+        async with open_journal(journal), open_system() as system:
+            ref = await system.spawn(actor(Balances, tmp_path / "balances.db", name="balances"))
+            assert await ref.ask(Lag()) == 2
 
 
 def test_a_class_that_does_not_fold_all_of_its_facts_is_an_error() -> None:

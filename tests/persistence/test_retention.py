@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ import trio.testing
 from attrs import define, field
 
 from trouper import Actor, actor, handles, open_system, supervisor
-from trouper.persistence import Encoded, Entry, FactsRetired, InMemoryJournal, Journal, JournalFull, open_journal, retention
+from trouper.persistence import Encoded, Entry, FactsRetired, InMemoryJournal, Journal, JournalFull, SqliteJournal, open_journal, retention
+
+sqlite_journal: Any = import_module("trouper.persistence.sqlite_journal")
 
 
 async def write(journal: Journal, count: int, payload: bytes = b"{}") -> None:
@@ -77,6 +82,32 @@ async def test_facts_beyond_the_bytes_go(journal: Journal, kept: int, left: int)
         await write(journal, 5, b'"12345678"')
         assert await journal.forget_facts(keep_bytes=kept) == 5 - left
         assert await offsets(journal) == [1, 2, 3, 4, 5][5 - left :]
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"), [({"keep": 3}, 3), ({"keep_bytes": 30}, 3), ({"older_than": 30.0}, 3), ({"keep_bytes": 30, "older_than": 20.0}, 2)]
+)
+async def test_a_long_log_is_looked_at_and_shortened_piece_by_piece(
+    file: Path, limits: dict[str, Any], left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes or reads meanwhile has its turn between two pieces, and the limits are those of the whole log."""
+    monkeypatch.setattr(sqlite_journal, "FACTS_AT_ONCE", 2)
+    pieces = 0
+    with trio.fail_after(10):
+        async with SqliteJournal(file) as journal:
+            transact = journal.transact
+
+            async def counted(_journal: object, work: Any) -> Any:
+                nonlocal pieces
+                pieces += 1
+                return await transact(work)
+
+            await write(journal, 9, b'"12345678"')
+            await transact(lambda connection: connection.execute("UPDATE facts SET at = ? + 10 * fact_offset", (time.time() - 95.0,)))
+            monkeypatch.setattr(SqliteJournal, "transact", counted)
+            assert await journal.forget_facts(**limits) == 9 - left
+            assert await offsets(journal) == list(range(10 - left, 10))
+            assert pieces == (9 - left + 1) // 2 + 1, "two at a time, and once more to see that there are no more"
 
 
 @define(eq=False)

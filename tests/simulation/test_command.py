@@ -175,15 +175,16 @@ def test_a_wrong_option_is_refused_before_anything_runs(arguments: list[str], sa
 def test_a_file_that_cannot_be_imported_is_told_with_its_line(
     text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And a function of two arguments is no simulation."""
+    """And a function of two arguments is no simulation, nor is a class."""
     file = tmp_path / "unlucky_target.py"
     file.write_text(f"\n{text}\n", encoding="utf-8")
     assert main(["simulate", f"{file}:target"]) == 2
     shown = capsys.readouterr().err
     assert said in shown
     assert "unlucky_target.py, line 2" in shown
-    assert main(["simulate", f"{FILE}:of_two"]) == 2
-    assert "no function of one argument" in capsys.readouterr().err
+    for name in ("of_two", "Ping"):
+        assert main(["simulate", f"{FILE}:{name}"]) == 2
+        assert "no function of one argument" in capsys.readouterr().err
 
 
 def test_more_processes_than_there_are_are_refused() -> None:

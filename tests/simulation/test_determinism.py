@@ -66,7 +66,7 @@ def test_the_order_of_trio_tasks_is_drawn_and_all_orders_are(seed: int) -> None:
                 for number in range(4):
                     nursery.start_soon(task, number)
 
-        with ordered_by(TaskOrder(tape)):
+        with ordered_by(TaskOrder(tape, lambda: 0.0)):
             trio.run(main, clock=MockClock())
         return tuple(ran)
 
@@ -79,7 +79,7 @@ def test_the_order_of_trio_tasks_is_drawn_and_all_orders_are(seed: int) -> None:
 def test_after_a_run_trio_is_as_it_was() -> None:
     """Nothing of a simulation is left in the process, also when the block raised."""
     before = INTERNALS._ALLOW_DETERMINISTIC_SCHEDULING, INTERNALS._r
-    with pytest.raises(ZeroDivisionError), ordered_by(TaskOrder(Tape(1))):
+    with pytest.raises(ZeroDivisionError), ordered_by(TaskOrder(Tape(1), lambda: 0.0)):
         raise ZeroDivisionError
     assert (INTERNALS._ALLOW_DETERMINISTIC_SCHEDULING, INTERNALS._r) == before
 

@@ -391,3 +391,37 @@ def test_clocks_may_run_at_other_rates() -> None:
         sim.nodes["a"].rate = 2.0
 
     _run(workload, prepare)
+
+
+@define(eq=False)
+class Late(Actor[Leave]):
+    """Has a task beside its handler, which takes its time to end, and then fails."""
+
+    def on_start(self) -> None:
+        self.context.start_soon(self._beside)
+        self.context.ref.tell_nowait(Leave())
+
+    async def _beside(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.01)
+            raise ValueError("too late")
+
+    @handles(Leave)
+    async def leave(self, _leave: Leave) -> None:
+        await trio.sleep_forever()
+
+
+def test_a_task_that_fails_after_its_node_crashed_and_its_handler_ended_changes_nothing() -> None:
+    """Both are cancelled when the run is over; what the one raises then is nobody's failure."""
+
+    def target(sim: Simulation) -> None:
+        sim.node("a", actor(Late, name="late"))
+        sim.duration = 1.0
+        sim.at(0.5, sim.nodes["a"].crash)
+
+    outcome = run_once(target, 1)
+    assert outcome.violation is None
+    assert outcome.seconds == 1.0

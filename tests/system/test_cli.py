@@ -106,7 +106,7 @@ def test_a_root_that_does_not_start_is_exit_code_1_with_the_cause(program: Path)
 @pytest.mark.parametrize(
     ("target", "what"),
     [
-        ("clock_program", "not of the form MODULE:SPEC"),
+        ("clock_program", "not of the form MODULE:NAME"),
         ("nowhere:SPEC", "cannot be imported"),
         ("nowhere.py:SPEC", "There is no file nowhere.py"),
         ("clock_program.py:NOTHING", "has no NOTHING"),

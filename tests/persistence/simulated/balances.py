@@ -101,4 +101,4 @@ def correct(sim: Simulation) -> None:
     tree = supervisor("tree", [actor(Account, name="account"), actor(Numbers, DiskTables(disk, "numbers"), name="numbers")])
     sim.node("bank", tree, within=lambda: use_journal(DiskJournal(disk)))
     sim.client(_workload)
-    sim.faults(Faults.swarm())
+    sim.faults(Faults.swarm(torn_writes=True))

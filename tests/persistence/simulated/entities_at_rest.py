@@ -114,7 +114,7 @@ def _store(sim: Simulation, cell: type[Any]) -> None:
     sim.node("store", tree, within=lambda: use_journal(DiskJournal(disk, sync_seconds=0.02)))
     for _ in range(CLIENTS):
         sim.client(_workload)
-    sim.faults(Faults.swarm(duplication=False))
+    sim.faults(Faults.swarm(duplication=False, torn_writes=True))
     sim.always(lambda: not refused)
     sim.linearizable(KeyValue)
 
