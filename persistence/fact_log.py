@@ -59,7 +59,7 @@ class FactLog:
     _codecs: dict[type, Codec] = field(factory=dict[type, Codec], init=False)
     _names: dict[str, type] = field(factory=dict[str, type], init=False)
     _latest: dict[int, object] = field(factory=dict[int, object], init=False)
-    _waiting: list[Pending] = field(factory=list[Pending], init=False)
+    _waiting: dict[Pending, None] = field(factory=dict[Pending, None], init=False)
     last: int = field(default=0, init=False)
     """The highest offset that it has heard of."""
 
@@ -88,7 +88,7 @@ class FactLog:
         if len(latest) > REMEMBERED_MAX:
             for offset in list(islice(latest, len(latest) - REMEMBERED_MAX)):
                 del latest[offset]
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for pending in waiting:
             pending.settle()
 
@@ -104,12 +104,11 @@ class FactLog:
         """Waits until this process has written a fact with *offset* or above."""
         while self.last < offset:
             pending = Pending()
-            self._waiting.append(pending)
+            self._waiting[pending] = None
             try:
                 await wait(pending)
             finally:
-                if not pending.done:
-                    self._waiting.remove(pending)
+                self._waiting.pop(pending, None)
 
 
 _LOGS: Final[WeakKeyDictionary[Journal, FactLog]] = WeakKeyDictionary()

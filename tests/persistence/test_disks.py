@@ -68,6 +68,9 @@ async def test_the_next_life_knows_which_numbers_are_taken() -> None:
         with pytest.raises(WriteConflict):
             await life.append(entry(0))
         await life.append(entry(1))
+        disk.crash()
+        found = await DiskJournal(disk, sync_seconds=0.0).events("a", 0, 10)
+        assert [event.sequence for event in found] == [1, 2], "what was refused left nothing on the disk"
 
 
 def rows(connection: sqlite3.Connection) -> int:
