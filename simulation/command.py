@@ -82,7 +82,10 @@ def _add_simulate(commands: Any) -> None:
     simulate.add_argument("--stop", action="store_true", help="end with the first violation")
     simulate.add_argument("--json", type=_output, metavar="FILE", help="write the report there as JSON; -: to the standard output")
     simulate.add_argument(
-        "--record", type=_output, metavar="FILE", help="write the first violation there, for 'trouper replay'; into a folder: the first ten"
+        "--record",
+        type=_output_or_folder,
+        metavar="FILE",
+        help="write the first violation there, for 'trouper replay'; into a folder: the first ten",
     )
     simulate.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -90,7 +93,7 @@ def _add_simulate(commands: Any) -> None:
 def _add_replay(commands: Any) -> None:
     replay = commands.add_parser("replay", help="run a recorded simulation again")
     replay.add_argument("file", type=Path, metavar="FILE", help="what 'trouper simulate --record FILE' wrote")
-    replay.add_argument("--events", type=int, default=40, help="how many of the last events are shown (40)")
+    replay.add_argument("--events", type=_positive, default=40, help="how many of the last events are shown (40)")
 
 
 def _add_shrink(commands: Any) -> None:
@@ -111,7 +114,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument(
         "--python", action="append", default=[], metavar="PATH", help="also under this interpreter, which has trouper installed; repeatable"
     )
-    check.add_argument("--json", type=Path, metavar="FILE", help="write what was found there")
+    check.add_argument("--json", type=_output, metavar="FILE", help="write what was found there")
     check.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -148,7 +151,14 @@ def _jobs(text: str) -> int:
 
 
 def _output(text: str) -> Path:
-    """Where something is written later: it is looked at before the work, not after it."""
+    """The file that is written later: it is looked at before the work, not after it."""
+    path = _output_or_folder(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder, and no file")
+    return path
+
+
+def _output_or_folder(text: str) -> Path:
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")

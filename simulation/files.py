@@ -62,6 +62,14 @@ def text_of_recording(recording: Recording) -> str:
     return json.dumps(plain) + "\n"
 
 
+def _draw(labels: Any, place: Any, n: Any, value: Any) -> Draw:
+    numbers = (place, n, value)
+    label: Any = labels[place]
+    if not all(type(number) is int for number in numbers) or not isinstance(label, str) or place < 0 or not 0 <= value < n:
+        raise ValueError(f"{numbers} is no draw")
+    return Draw(label, n, value)
+
+
 def load(path: Path) -> Recording:
     """
     Reads it from a file.
@@ -72,9 +80,12 @@ def load(path: Path) -> Recording:
     try:
         plain: Any = json.loads(path.read_text(encoding="utf-8"))
         labels = plain["labels"]
-        draws = tuple(Draw(labels[place], n, value) for place, n, value in plain["draws"])
         if plain["version"] != VERSION:
-            raise NoRecording(f"{path} is of version {plain['version']}, and this reads version {VERSION}.")
+            raise NoRecording(f"{path} is of version {plain['version']!r}, and this reads version {VERSION}.")
+        draws = tuple(_draw(labels, *numbers) for numbers in plain["draws"])
+        texts = [plain[name] for name in ("target", "strategy", "digest", "violation")]
+        if type(plain["seed"]) is not int or not all(isinstance(text, str) for text in texts):
+            raise ValueError("its seed is no whole number, or a name no text")  # noqa: TRY301  # told as the others are
         return Recording(plain["target"], plain["seed"], plain["strategy"], plain["digest"], plain["violation"], draws)
     except FileNotFoundError:
         raise NoRecording(f"There is no file {path}.") from None

@@ -10,7 +10,7 @@ from attrs import define, frozen
 
 from trouper import Actor, actor, handles
 from trouper.simulation import Faults, NoRecording, Simulation, UnknownStrategy, explore, run_once, simulation
-from trouper.simulation.files import load
+from trouper.simulation.files import load, recording_of, save
 from trouper.system.cli import main
 
 
@@ -142,3 +142,47 @@ def test_a_simulation_takes_the_simulation() -> None:
     """A function of nothing describes no cluster."""
     with pytest.raises(TypeError, match="one argument"):
         simulation(lambda: None)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+
+
+BROKEN_RECORDS: list[tuple[str, object]] = [
+    ("version", 2),
+    ("version", "1"),
+    ("seed", "x"),
+    ("seed", 1.5),
+    ("strategy", None),
+    ("target", 5),
+    ("draws", [[0, 2, -1]]),
+    ("draws", [[0, 2, 2]]),
+    ("draws", [[-1, 2, 1]]),
+    ("draws", [[0, 2.0, 0.5]]),
+    ("draws", [[0, 2]]),
+    ("draws", 3),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BROKEN_RECORDS)
+def test_a_record_that_is_none_is_refused_when_it_is_read(tmp_path: Path, name: str, value: object) -> None:
+    """Not somewhere in a run: what was edited, or comes from elsewhere, may say anything."""
+    file = tmp_path / "run.json"
+    save(recording_of(run_once(_game, 3, keeps=True), "game.py:game"), file)
+    assert load(file).seed == 3
+    file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
+    with pytest.raises(NoRecording):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate", "x:y", "--json", "."],
+        ["check-determinism", "x:y", "--json", "."],
+        ["shrink", "x", "-o", "."],
+        ["replay", "x", "--events", "0"],
+    ],
+)
+def test_what_cannot_be_written_or_shown_is_said_before_the_work(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An hour of seeds must not end in an error about its report."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "error: argument" in capsys.readouterr().err
