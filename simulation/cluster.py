@@ -17,6 +17,7 @@ from ..actors.envelopes import Ask
 from ..mailbox import MailboxFull
 from ..registry import Address
 from .describing import snapshot
+from .errors import PowerLost
 from .packing import pack, pack_error, unpack, unpack_error
 from .remote import RemoteAsk, RemoteCell
 from .watches import Watches
@@ -101,6 +102,10 @@ class Cluster:
         arrive = partial(self._arrive, target, packed, number)
         if not self.links.carry(source.name, target.node, (CURRENT.get(), target), arrive, number, message):
             self._dropped(source.name, target.path, "network", number)
+        if source.after_sending is not None:
+            source.has_sent()
+            if source.is_dead:
+                raise PowerLost
 
     def send_ask(self, source: NodeRuntime, target: RemoteCell, ask: Ask) -> None:
         """Sends a message that is asked."""
@@ -111,6 +116,8 @@ class Cluster:
         arrive = partial(self._arrive, target, packed, number, source.name)
         if not self.links.carry(source.name, target.node, (CURRENT.get(), target), arrive, number, ask.message):
             self._dropped(source.name, target.path, "network", number)
+        if source.after_sending is not None:
+            self.world.at(self.world.now, source.has_sent)
 
     def forget_ask(self, ask: Ask) -> None:
         """Nobody waits for its reply any more."""
@@ -174,6 +181,8 @@ class Cluster:
         arrive = partial(self._arrive_reply, asker, number, back, packed, error is not None)
         if not self.links.carry(source.name, asker, (CURRENT.get(), asker), arrive, back, value if error is None else error):
             self._dropped(source.name, asker, "network", back)
+        if source.after_sending is not None:
+            self.world.at(self.world.now, source.has_sent)
 
     def _arrive_reply(self, asker: str, number: int, back: int, packed: Any, is_error: bool) -> None:
         ask, source = self._asks.pop(number, (None, None))

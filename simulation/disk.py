@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
 
 from attrs import frozen
 
 from ..actors.cell import CURRENT
-from .errors import DiskCorrupted
+from .errors import DiskCorrupted, PowerLost
 from .packing import is_unchanging
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Disk:
     Args:
         world: The run.
         name: Of the node.
+
+    Attributes:
+        before_sync, after_sync: Called in the middle of a `sync`, while what was written is not safe yet, and when it is: there a
+            node may crash.
     """
 
     def __init__(self, world: World, name: str) -> None:
@@ -52,6 +57,8 @@ class Disk:
         self._thing = f"disk {name}"
         self._synced: dict[str, Any] = {}
         self._unsynced: list[tuple[str, Any]] = []
+        self.before_sync: Callable[[], object] = nothing
+        self.after_sync: Callable[[], object] = nothing
 
     def write(self, key: str, value: Any) -> None:
         """Writes a value, which is read at once, and may be lost until it is synced. What a dead node still writes is not."""
@@ -81,8 +88,13 @@ class Disk:
         if _comes_too_late():
             return
         self._world.touched(self._thing, "")
-        self._synced.update(self._unsynced)
-        self._unsynced.clear()
+        self.before_sync()
+        if not _comes_too_late():
+            self._synced.update(self._unsynced)
+            self._unsynced.clear()
+            self.after_sync()
+        if _comes_too_late():
+            raise PowerLost
 
     def content(self) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
         """What is safe, and what was written since."""
@@ -122,6 +134,10 @@ class Disk:
 
     def _note(self, text: str) -> None:
         self._world.trace.add(self._world.now, "fault", self._name, "", "disk", text)
+
+
+def nothing() -> None:
+    """What happens at most syncs."""
 
 
 def _overwritten(before: Any, value: Any, written: int) -> Any:

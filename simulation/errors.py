@@ -86,3 +86,7 @@ class NotSimulated(TrouperError):
         return (
             f"{self.path} called {self.what}{where}, which no seed decides: the run could not be repeated. Use {self.substitute} instead."
         )
+
+
+class PowerLost(BaseException):  # nobody is to catch it
+    """Ends a handler in whose middle its node crashes: no failure of its actor, and nothing follows from it."""

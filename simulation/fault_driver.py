@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .disk import DiskFate
     from .fault_scopes import FaultScopes
     from .faults import Faults
-    from .nodes import SimulatedNode
+    from .nodes import CrashMoment, SimulatedNode
     from .scope import Scope
     from .tape import Tape
 
@@ -36,6 +36,17 @@ TURNS_SECONDS: Final = (0.002, 0.01, 0.05)
 
 STORMS_SECONDS: Final = (0.2, 0.05, 0.01)
 """From one failure to the next in a restart storm."""
+
+PACES: Final = (1.0, 1 / 8, 1 / 64)
+"""By how much the first opportunity comes earlier; each later one is `SLOWER` times as far off: workloads take milliseconds, or seconds."""
+
+SLOWER: Final = 1.5
+
+MOMENTS: Final[tuple[CrashMoment | None, ...]] = (None, "after sending", "after sync", "before sync")
+"""
+When a node crashes: between two turns, or in the middle of one. The last only if writes may be torn: else what one turn writes and syncs
+is safe at once or not at all, as of a journal.
+"""
 
 LENGTHS: Final = 64
 """How many lengths a fault can have."""
@@ -62,6 +73,8 @@ class FaultDriver:
         self._frequency = 0.0
         self._tears = self._loses = False
         self._disks_lost = 0
+        self._pace = 1.0
+        self._doomed: tuple[SimulatedNode, Scope] | None = None
         self._draw_mix()
 
     def _drawn(self, kind: str, allowed: bool) -> bool:
@@ -89,6 +102,7 @@ class FaultDriver:
             self._loses = self._drawn("lost disks", faults.lost_disks)
         if self._kinds:
             self._frequency = self.mix["frequency"] = FREQUENCIES[tape.draw(len(FREQUENCIES), "mix: frequency")]
+            self._pace = self.mix["pace"] = PACES[tape.draw(len(PACES), "mix: pace")]
         self._draw_network()
         if faults.skew:
             for node in self._nodes:
@@ -120,6 +134,9 @@ class FaultDriver:
     def stop(self) -> None:
         """All ends: what lasts is over, the network only takes its time, and nodes that are down or stand still go on."""
         self._is_stopped = True
+        if self._doomed is not None:
+            self._doomed[0].forget_moment()
+            self._doomed = None
         self._scopes.end_all()
         self._scopes.network(evolve(self._scopes.conditions, tail=0.0, loss=0.0, duplication=0.0, reorders=False))
         for node in self._nodes:
@@ -127,18 +144,31 @@ class FaultDriver:
             node.start()
 
     def _next(self) -> None:
-        gap = self._faults.every * (0.5 + self._tape.draw(LENGTHS, "fault: gap") / LENGTHS)
+        gap = self._faults.every * self._pace * (0.5 + self._tape.draw(LENGTHS, "fault: gap") / LENGTHS)
+        self._pace = min(1.0, self._pace * SLOWER)
         self._scopes.after(gap, self._opportunity)
 
     def _opportunity(self) -> None:
         if self._is_stopped:
             return
+        self._strike()
         if self._tape.chance(self._frequency, "fault"):
             scope = self._kinds[self._tape.draw(len(self._kinds), "fault: kind")]()
             if scope is not None:
-                scope.begin()
-                self._scopes.after(self._length(), scope.end)
+                self._begin(scope)
         self._next()
+
+    def _begin(self, scope: Scope) -> None:
+        scope.begin()
+        self._scopes.after(self._length(), scope.end)
+
+    def _strike(self) -> None:
+        """The crash that waits for its moment comes, if nothing else by then."""
+        if self._doomed is not None:
+            (node, scope), self._doomed = self._doomed, None
+            node.forget_moment()
+            if node.is_up:
+                self._begin(scope)
 
     def _length(self) -> float:
         return self._faults.lasts * (1 + self._tape.draw(LENGTHS, "fault: length")) / LENGTHS
@@ -155,6 +185,8 @@ class FaultDriver:
 
     def _may_fall(self) -> Sequence[SimulatedNode]:
         standing = [node for node in self._nodes if node.is_up and not self._scopes.is_in_a_storm(node.name)]
+        if self._doomed is not None:
+            return ()
         return standing if len(self._nodes) - len(standing) < self._minority else ()
 
     def _crash(self) -> Scope | None:
@@ -169,7 +201,14 @@ class FaultDriver:
             fates.append("lost")
         fate = fates[self._tape.draw(len(fates), "fault: disk")]
         self._disks_lost += fate == "lost"
-        return self._scopes.down(node.name, disk=fate)
+        scope = self._scopes.down(node.name, disk=fate)
+        moments = 2 if node.disk is None else 4 if self._tears else 3
+        moment = MOMENTS[self._tape.draw(moments, "fault: moment")]
+        if moment is None:
+            return scope
+        self._doomed = node, scope
+        node.at_moment(moment, self._strike)
+        return None
 
     def _pause(self) -> Scope | None:
         running = [node for node in self._nodes if node.is_up and not node.is_paused]

@@ -68,6 +68,7 @@ class NodeRuntime(Runtime):
         self.is_open: bool = True
         self.is_paused: bool = False
         self.is_dead: bool = False
+        self.after_sending: Callable[[], object] | None = None  # where it may crash
         self.cells: list[Cell] = []
         self._conductor = conductor
         self._schedule = conductor.schedule
@@ -130,6 +131,12 @@ class NodeRuntime(Runtime):
         self._set_to, self._set_at = self.local_time(), self.world.now
         self.rate = rate
         self._look_again()
+
+    def has_sent(self) -> None:
+        """A message is on its way; what waits for that moment happens."""
+        call, self.after_sending = self.after_sending, None
+        if call is not None:
+            call()
 
     def alarms_due(self) -> None:
         """Something of its own is due, unless that has changed meanwhile."""

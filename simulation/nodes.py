@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import Context as Contextvars
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 import trio
 
@@ -19,7 +19,7 @@ from ..registry import Address
 from ..system import System
 from ..system.opening import guardian
 from .conductor import Conductor
-from .disk import Disk, DiskFate
+from .disk import Disk, DiskFate, nothing
 from .node_runtime import NodeRuntime
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 Within: TypeAlias = Callable[[], AbstractContextManager[object]]
 """Makes what surrounds the system of a node in one life, as `async with` around `open_system` does: for contextvars."""
+
+CrashMoment: TypeAlias = Literal["before sync", "after sync", "after sending"]
+"""Where in the middle of a turn a node may crash: between two turns it can be seen neither half written nor half told."""
 
 
 class NodeTasks:
@@ -171,7 +174,7 @@ class SimulatedNode:
             surrounding = self._within()
             surrounding.__enter__()
             self._leave = lambda: contextvars.run(surrounding.__exit__, None, None, None)
-        runtime = NodeRuntime(
+        runtime: NodeRuntime = NodeRuntime(
             self.name,
             self.life,
             self._cluster.world,
@@ -179,8 +182,8 @@ class SimulatedNode:
             rate=self.rate * self.drift,
             ask_timeout=self._ask_timeout,
             resolve_foreign=self._cluster.ref_at,
-            on_collapse=self._failed,
-            on_interrupt=self._interrupted,
+            on_collapse=lambda error: self._failed(runtime, error),
+            on_interrupt=lambda error: self._interrupted(runtime, error),
         )
         runtime.nursery = cast("Any", NodeTasks(self._conductor))
         self.runtime = self._cluster.up[self.name] = runtime
@@ -197,7 +200,7 @@ class SimulatedNode:
             runtime.stream = family.children["events"].instance
             runtime.guardian = await self._child(runtime, guardian("user", *self._specs))
         except Exception as error:  # noqa: BLE001  # whatever an actor's start raises
-            self._failed(error)
+            self._failed(runtime, error)
 
     async def _child(self, runtime: NodeRuntime, spec: ActorSpec[Any]) -> Cell:
         cell = spawning.new_child(runtime.root, spec, "start")
@@ -226,6 +229,32 @@ class SimulatedNode:
         runtime.die(self._cluster.schedule)
         self._cluster.watches.silence(self.name)
         return is_so
+
+    def at_moment(self, moment: CrashMoment, call: Callable[[], object]) -> None:
+        """
+        Calls *call* once in the middle of a turn of this life: at its next sync, before what was written is safe or when it is, or when it
+        has sent its next message. If that crashes the node, the handler ends there, by `PowerLost`; one that has asked or answered does
+        not go on either.
+        """
+        runtime, disk = self.runtime, self.disk
+        assert runtime is not None
+
+        def strike() -> None:
+            self.forget_moment()
+            if self.runtime is runtime:
+                call()
+
+        if moment == "after sending":
+            runtime.after_sending = strike
+        elif disk is not None:
+            setattr(disk, moment.replace(" ", "_"), strike)
+
+    def forget_moment(self) -> None:
+        """Nothing is called in the middle of a turn any more."""
+        if self.runtime is not None:
+            self.runtime.after_sending = None
+        if self.disk is not None:
+            self.disk.before_sync = self.disk.after_sync = nothing
 
     def pause(self) -> None:
         """It stands still: nothing of it runs, and what arrives waits."""
@@ -270,8 +299,11 @@ class SimulatedNode:
         world.touched(f"node {self.name}", "")
         world.trace.add(world.now, "fault", self.name, "", what, "")
 
-    def _failed(self, error: BaseException) -> None:
-        self._on_failure(self.name, error)
+    def _failed(self, runtime: NodeRuntime, error: BaseException) -> None:
+        if not runtime.is_dead:
+            self._on_failure(self.name, error)
 
-    def _interrupted(self, error: BaseException) -> None:
-        raise error
+    @staticmethod
+    def _interrupted(runtime: NodeRuntime, error: BaseException) -> None:
+        if not runtime.is_dead:
+            raise error

@@ -31,7 +31,7 @@ def _protocol(name: str) -> Any:
 
 @pytest.mark.parametrize(
     ("name", "runs_max"),
-    [("lease", 300), ("lock_release", RUNS_MAX), ("restarted_sequence", 300), ("retried_counter", 300), ("overflow", 300)],
+    [("lease", 600), ("lock_release", RUNS_MAX), ("restarted_sequence", 300), ("retried_counter", 300), ("overflow", 300)],
 )
 def test_a_shrunk_run_breaks_the_same_and_the_correct_twin_is_right_in_it(name: str, runs_max: int) -> None:
     """
