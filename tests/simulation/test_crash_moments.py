@@ -59,7 +59,7 @@ class _Reader(Actor[_News]):
     ],
 )
 def test_a_handler_ends_where_its_node_crashes(moment: CrashMoment, done: list[str], safe: list[Any], told: list[int]) -> None:
-    """What it did before is done, what came after is not: on the disk, on the network, and for who shares an object with it."""
+    """What it did before is done, what came after is not: on the disk, on the network, and for who shares an object with it. The trace says where."""
     came_to: list[str] = []
 
     def cluster(sim: Simulation) -> None:
@@ -82,8 +82,9 @@ def test_a_handler_ends_where_its_node_crashes(moment: CrashMoment, done: list[s
 
         sim.client(workload)
 
-    outcome = run_once(cluster, 0)
+    outcome = run_once(cluster, 0, keeps=True)
     assert outcome.violation is None, outcome.violation
+    assert [event.text for event in outcome.events if event.what == "crash"] == [f"{moment}, in the middle of a turn"]
 
 
 async def _work(client: Client) -> None:
