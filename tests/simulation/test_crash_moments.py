@@ -59,7 +59,7 @@ class _Reader(Actor[_News]):
     ],
 )
 def test_a_handler_ends_where_its_node_crashes(moment: CrashMoment, done: list[str], safe: list[Any], told: list[int]) -> None:
-    """What it did before is done, what came after is not: on the disk, on the network, and for who shares an object with it. The trace says where."""
+    """What it did before is done, what came after is not: on the disk, on the network, and for who shares an object with it."""
     came_to: list[str] = []
 
     def cluster(sim: Simulation) -> None:
