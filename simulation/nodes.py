@@ -110,6 +110,7 @@ class SimulatedNode:
         self._within = within
         self._leave: Callable[[], object] | None = None
         self._ended: list[NodeRuntime] = []
+        self._moment = ""  # of a turn, if something is done to it there right now
 
     def __repr__(self) -> str:
         return f"<SimulatedNode {self.name}@{self.life}{'' if self.is_up else ' down'}>"
@@ -219,7 +220,7 @@ class SimulatedNode:
         runtime = self.runtime
         if runtime is None:
             return False
-        self._note("crash")
+        self._note("crash", self._moment)
         self.runtime = None
         self._left()
         self._ended.append(runtime)
@@ -242,7 +243,9 @@ class SimulatedNode:
         def strike() -> None:
             self.forget_moment()
             if self.runtime is runtime:
+                self._moment = f"{moment}, in the middle of a turn"
                 call()
+                self._moment = ""
 
         if moment == "after sending":
             runtime.after_sending = strike
@@ -294,10 +297,10 @@ class SimulatedNode:
         if leave is not None:
             leave()
 
-    def _note(self, what: str) -> None:
+    def _note(self, what: str, text: str = "") -> None:
         world = self._cluster.world
         world.touched(f"node {self.name}", "")
-        world.trace.add(world.now, "fault", self.name, "", what, "")
+        world.trace.add(world.now, "fault", self.name, "", what, text)
 
     def _failed(self, runtime: NodeRuntime, error: BaseException) -> None:
         if not runtime.is_dead:

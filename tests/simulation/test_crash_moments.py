@@ -82,8 +82,9 @@ def test_a_handler_ends_where_its_node_crashes(moment: CrashMoment, done: list[s
 
         sim.client(workload)
 
-    outcome = run_once(cluster, 0)
+    outcome = run_once(cluster, 0, keeps=True)
     assert outcome.violation is None, outcome.violation
+    assert [event.text for event in outcome.events if event.what == "crash"] == [f"{moment}, in the middle of a turn"]
 
 
 async def _work(client: Client) -> None:
