@@ -16,6 +16,7 @@ from ..actors.door import enqueue, has_room, put_nowait, refuse
 from ..actors.envelopes import Ask
 from ..mailbox import MailboxFull
 from ..registry import Address
+from ..supervision import describe_cause
 from .describing import snapshot
 from .errors import PowerLost
 from .packing import pack, pack_error, unpack, unpack_error
@@ -172,7 +173,12 @@ class Cluster:
         world.messages += 1
         back = world.messages
         if error is None:
-            packed, what, text = pack(value), type(value).__name__, snapshot(value)
+            try:
+                packed, what, text = pack(value), type(value).__name__, snapshot(value)
+            except Exception as cause:
+                raise TypeError(
+                    f"The reply of {path} on node {source.name!r} to {asker!r} cannot be pickled: {describe_cause(cause)}"
+                ) from cause
         else:
             packed, what, text = pack_error(error, path, "a message"), type(error).__name__, str(error)
         if self.schedule.chains is not None:

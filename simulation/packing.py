@@ -87,10 +87,12 @@ def _itself(value: Any) -> Any:
 def pack_error(error: BaseException, path: str, message_type: str) -> Any:
     """An error as it travels, with its cause as far as that can be pickled."""
     try:
-        return pack((error, error.__cause__))
+        packed = pack((error, error.__cause__))
+        unpack(packed)  # many an exception is pickled without what its class needs to make it again
     except Exception:  # noqa: BLE001  # whatever a user's exception does when it is pickled
         cause = error.__cause__ or error
         return pack((AskFailed(path, message_type, describe_cause(cause)), RemoteFailure(describe_cause(cause))))
+    return packed
 
 
 def unpack_error(packed: Any) -> BaseException:

@@ -479,3 +479,20 @@ def test_the_end_of_a_pause_does_not_end_that_of_a_later_life() -> None:
 
     assert run_once(target, 1).violation is None
     assert found == [True, False]
+
+
+def test_the_network_only_takes_its_time_when_the_faults_have_ended() -> None:
+    """What must come true eventually is not judged over links that still lose messages; nor does a node stand still that paused by hand."""
+    conditions: list[Conditions] = []
+
+    def target(sim: Simulation) -> None:
+        node = sim.node("a")
+        sim.duration = 0.5
+        sim.at(0.4, node.pause)
+        sim.network(Conditions(loss=0.5, duplication=0.5, tail=0.5, reorders=True))
+        sim.at(0.6, lambda: conditions.append(sim.links.conditions))
+        sim.eventually(lambda: sim.now > 0.6 and not node.is_paused, within=0.5)
+
+    assert run_once(target, 1).violation is None
+    (after,) = conditions
+    assert (after.loss, after.duplication, after.tail, after.reorders) == (0.0, 0.0, 0.0, False)

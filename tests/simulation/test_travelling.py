@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import trio
 from attrs import define, field, frozen
 
-from trouper import Actor, Request, actor, handles
+from trouper import Actor, AskFailed, Request, actor, handles
 from trouper.actors.dispatcher import Dispatcher
 from trouper.mailbox import Fifo
 from trouper.simulation.client import Client, Workload
@@ -237,3 +238,54 @@ def test_of_the_workers_only_one_is_woken(monkeypatch: pytest.MonkeyPatch) -> No
     assert _numbers(events, "step", "a")
     assert were_awake
     assert not any(were_awake)
+
+
+class Demanding(Exception):
+    """Is pickled without what it needs to be made again, as many are."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"{name} {number}")
+
+
+@frozen
+class Provoke(Request[object]):
+    fails: bool
+
+
+@define(eq=False)
+class Difficult(Actor[Provoke]):
+    """Answers with what cannot travel."""
+
+    @handles(Provoke)
+    def provoke(self, provoke: Provoke) -> object:
+        if provoke.fails:
+            raise Demanding("seven", 7)
+        return (number for number in range(3))
+
+
+def _difficult(workload: Workload) -> Callable[[Simulation], None]:
+    def target(sim: Simulation) -> None:
+        sim.node("a", actor(Difficult, name="difficult"))
+        sim.client(workload)
+
+    return target
+
+
+def test_an_exception_that_cannot_be_made_again_arrives_as_what_it_said() -> None:
+    """It is no error of the run."""
+
+    async def workload(client: Client) -> None:
+        with pytest.raises(AskFailed, match="Demanding: seven 7"):
+            await client.ref("a", "/user/difficult").ask(Provoke(fails=True))
+
+    assert run_once(_difficult(workload), 1).violation is None
+
+
+def test_a_reply_that_cannot_be_pickled_is_named() -> None:
+    """Who gave it, to whom, and why not."""
+
+    async def workload(client: Client) -> None:
+        await client.ref("a", "/user/difficult").ask(Provoke(fails=False))
+
+    with pytest.raises(TypeError, match="reply of /user/difficult on node 'a' to 'client-1' cannot be pickled"):
+        run_once(_difficult(workload), 1)
