@@ -96,6 +96,12 @@ class Actor(Generic[M_contra]):
         base: type[Actor[Any]] = Actor
         vocabulary = vocabulary_of(cls, base)
         marked = marked_methods(cls)
+        for message_type, handler in marked.items():
+            if handler.__name__ in {"receive", *HOOKS}:
+                raise TypeError(
+                    f"{cls.__name__} handles {message_type.__name__} in a method called {handler.__name__}, which the runtime calls for "
+                    "something else. Give the handler another name."
+                )
         receive: Handler | None = cls.receive if cls.receive is not base.receive else None
         cls.__hooks__ = frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(base, name))
         cls.__is_made_anew__ = cls.__new__ is object.__new__ and type(cls) is type

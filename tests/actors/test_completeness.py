@@ -589,3 +589,15 @@ def test_an_actor_class_of_a_script_survives_cloudpickle(tmp_path: Path) -> None
         command = [sys.executable, "-c", program, str(tmp_path / "classes")]
         outputs.append(subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout)
     assert outputs == ["", "A-1 takes 5 on_start\n"]
+
+
+@pytest.mark.parametrize("name", ["receive", "on_start", "on_terminated"])
+def test_a_handler_may_not_have_the_name_of_what_the_runtime_calls(name: str) -> None:
+    """A handler called `receive` would be given every message, of whatever class."""
+
+    def handler(self: object, message: Close) -> None:
+        """Never called."""
+
+    handler.__name__ = name
+    with pytest.raises(TypeError, match=rf"Careless handles Close in a method called {name}, .* Give the handler another name"):
+        type("Careless", (Actor[Close],), {name: handles(Close)(handler)})
