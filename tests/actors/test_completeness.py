@@ -6,6 +6,7 @@ import abc
 import re
 import subprocess
 import sys
+import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Never, NewType, TypeVar, Union
@@ -600,4 +601,4 @@ def test_a_handler_may_not_have_the_name_of_what_the_runtime_calls(name: str) ->
 
     handler.__name__ = name
     with pytest.raises(TypeError, match=rf"Careless handles Close in a method called {name}, .* Give the handler another name"):
-        type("Careless", (Actor[Close],), {name: handles(Close)(handler)})
+        types.new_class("Careless", (Actor[Close],), {}, lambda names: names.update({name: handles(Close)(handler)}))
