@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..actors import Actor
+
 if TYPE_CHECKING:
     from ..actors.cell import Cell
     from .nodes import SimulatedNode
@@ -36,8 +38,18 @@ class Population:
             _, cells, instances, found = known
             if all(map(is_, [cell.instance for cell in cells], instances)):
                 return found.copy()
+        if known is None:
+            _check_actors(kind)
         cells = [cell for node in self._nodes.values() for cell in node.cells_for(kind)]
         instances = [cell.instance for cell in cells]
         found = [instance for instance in instances if isinstance(instance, kind)]
         self._known[kind] = changes, cells, instances, found
         return found.copy()
+
+
+def _check_actors(kind: type) -> None:
+    """A model's name is often that of an actor too, and an oracle that looks at nobody is always satisfied."""
+    if not issubclass(kind, Actor) and hasattr(kind, "initial") and hasattr(kind, "apply"):
+        raise TypeError(
+            f"sim.actors() takes a class of actors, and {kind.__module__}.{kind.__qualname__} is a model: import the other one."
+        )

@@ -23,6 +23,7 @@ from trouper.simulation import (
     UnknownStrategy,
     explore,
     explore_orders,
+    models,
     run_once,
     simulate,
     simulation,
@@ -342,3 +343,15 @@ def test_a_number_that_python_does_not_write_out_is_named() -> None:
     """Its limit is some thousand digits, and would be an error in the middle of a run."""
     assert describe(1 << 100_000) == "<int>"
     assert describe([1 << 100_000]) == "[<int>]"
+
+
+def test_a_model_is_not_taken_for_the_actor_of_its_name() -> None:
+    """An oracle that looks at the instances of a model looks at nobody, and would be satisfied by whatever happens."""
+
+    def target(sim: Simulation) -> None:
+        sim.node("a", actor(Store, name="store"))
+        sim.always(lambda: not sim.actors(models.Counter))
+
+    violation = run_once(target, 0).violation
+    assert violation is not None
+    assert "sim.actors() takes a class of actors, and trouper.simulation.models.Counter is a model" in violation.text
