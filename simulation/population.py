@@ -49,7 +49,6 @@ class Population:
 
 def _check_actors(kind: type) -> None:
     """A model's name is often that of an actor too, and an oracle that looks at nobody is always satisfied."""
-    if not issubclass(kind, Actor) and hasattr(kind, "initial") and hasattr(kind, "apply"):
-        raise TypeError(
-            f"sim.actors() takes a class of actors, and {kind.__module__}.{kind.__qualname__} is a model: import the other one."
-        )
+    base: type[Actor[Any]] = Actor
+    if not issubclass(kind, base) and hasattr(kind, "initial") and hasattr(kind, "apply"):
+        raise TypeError(f"sim.actors() takes a class of actors, and {kind.__qualname__} of {kind.__module__} is a model.")

@@ -349,9 +349,9 @@ def test_a_model_is_not_taken_for_the_actor_of_its_name() -> None:
     """An oracle that looks at the instances of a model looks at nobody, and would be satisfied by whatever happens."""
 
     def target(sim: Simulation) -> None:
-        sim.node("a", actor(Store, name="store"))
+        _pair(sim)
         sim.always(lambda: not sim.actors(models.Counter))
 
     violation = run_once(target, 0).violation
     assert violation is not None
-    assert "sim.actors() takes a class of actors, and trouper.simulation.models.Counter is a model" in violation.text
+    assert "sim.actors() takes a class of actors, and Counter of trouper.simulation.models is a model" in violation.text
