@@ -47,8 +47,9 @@ class Population:
         return found.copy()
 
 
-def _check_actors(kind: type) -> None:
+def _check_actors(kind: type[Any]) -> None:
     """A model's name is often that of an actor too, and an oracle that looks at nobody is always satisfied."""
     base: type[Actor[Any]] = Actor
-    if not issubclass(kind, base) and hasattr(kind, "initial") and hasattr(kind, "apply"):
+    is_model = hasattr(kind, "initial") and hasattr(kind, "apply")
+    if is_model and not issubclass(kind, base):
         raise TypeError(f"sim.actors() takes a class of actors, and {kind.__qualname__} of {kind.__module__} is a model.")
