@@ -87,9 +87,14 @@ class TaskOrder:
         self._deadlines = runner.deadlines
 
     def hold(self, tasks: Iterable[Any]) -> None:
-        """From now on these tasks do not run, nor do those in their nurseries; what wakes them waits."""
+        """
+        From now on these tasks do not run, nor do those in their nurseries; what wakes them waits. One that runs right now, in the
+        middle of a turn in which its node crashes, goes on to the end of that: then it works for others.
+        """
+        running = getattr(INTERNALS.GLOBAL_RUN_CONTEXT, "task", None)
         for task in tasks:
-            self._held.setdefault(task, [])
+            if task is not running:
+                self._held.setdefault(task, [])
         self._take_held(self.batch)
         self._take_held(self._runner.runq)
 

@@ -130,7 +130,7 @@ class Receipts(EventSourced[Receive, Receipt | Delivery]):
         return f"receipts {self.account}"
 
     @handles(Receive)
-    async def receive(self, message: Receive) -> None:
+    async def take(self, message: Receive) -> None:
         if self.seen.is_new(message.delivery):
             await self.persist(Receipt(message.order, message.cents), message.delivery)
 

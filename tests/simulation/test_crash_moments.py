@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 from attrs import define, field, frozen
 
-from trouper import Actor, Request, actor, handles
+from trouper import Actor, AskError, Request, actor, handles
 from trouper.simulation import Client, Disk, Faults, Simulation, explore, run_once
 from trouper.simulation.nodes import CrashMoment
 
@@ -108,3 +109,40 @@ def test_a_swarm_crashes_nodes_in_the_middle_of_turns_and_early_enough_for_a_wor
     assert report.first.seconds < 0.1
     again = run_once(_half_done, report.first.seed)
     assert again.digest == report.first.digest
+
+
+@define(eq=False)
+class _Waiter(Actor[_Work]):
+    """Waits on trio, and then writes: the worker that runs it is a task of trio of its own by then."""
+
+    disk: Disk
+
+    @handles(_Work)
+    async def work(self, work: _Work) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(0.01)
+        self.disk.write(work.of, 1)
+        self.disk.sync()
+
+
+async def _ask_on(client: Client) -> None:
+    for number in range(10):
+        try:
+            await client.ref("a", "/user/waiter").ask(_Work(str(number)), timeout=0.1)
+        except AskError:
+            await client.sleep(0.05)
+
+
+def test_a_worker_whose_node_crashed_in_its_turn_goes_on_to_work_for_others() -> None:
+    """It was held back with its node's other tasks once, and the run with it."""
+
+    def target(sim: Simulation) -> None:
+        for name in ("a", "b"):
+            sim.node(name, actor(_Waiter, sim.disk(name), name="waiter"))
+        sim.client(_ask_on)
+        sim.client(_ask_on)
+        sim.faults(Faults.swarm())
+
+    report = explore(target, 150)
+    assert report.violations == 0, str(report)
+    assert report.fired["crash"] > 20
