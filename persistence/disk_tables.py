@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from weakref import finalize
 from zlib import crc32
 
 import trio
@@ -39,7 +40,8 @@ class _DiskPlace:
 
     def open(self) -> sqlite3.Connection:
         """A database in memory, as the latest image that is whole has it."""
-        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        finalize(self, connection.close)  # a node that crashes closes nothing
         found = [image for slot in (0, 1) if (image := self._image(slot)) is not None]
         if found:
             self._count, latest = max(found)

@@ -88,8 +88,12 @@ class FilePlace:
     def open(self) -> sqlite3.Connection:
         """A connection to the file, which is made if there is none."""
         connection = connect(self.name, BUSY_SECONDS)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def committed(self, connection: sqlite3.Connection) -> None:
