@@ -1,8 +1,8 @@
 """
 `DiskTables`: tables of projections on a disk that only knows keys and values, such as the disks of simulated nodes.
 
-SQLite works in memory, and an image of the database is written to the disk at each commit: to one of two keys in turn, with a checksum,
-so that a torn write leaves the image before it. It is not synced: what a crash takes away is folded again.
+SQLite works in memory, and an image of the database is written to the disk at each commit. It is not synced: what a crash takes away is
+folded again. All that is written goes to one of two keys in turn, with a checksum, so that a torn write leaves what was before it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,39 @@ from weakref import finalize
 from zlib import crc32
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from .disk_journal import Disk
 from .tables import Query
 from .work_thread import Outcome
 
 HEAD_BYTES: Final = 12
-"""Of an image: its checksum, and how often the tables were committed."""
+"""Before what is kept: its checksum, and how often it was written."""
+
+
+@define(eq=False)
+class _Slots:
+    """One value on a disk, which a torn write does not take away."""
+
+    disk: Disk
+    key: str
+
+    def read(self) -> tuple[int, bytes]:
+        """How often it was written, and what was written last; 0 and nothing if it never was."""
+        return max(filter(None, map(self._slot, (0, 1))), default=(0, b""))
+
+    def write(self, value: bytes) -> None:
+        """Writes it anew, beside what was written last."""
+        count = self.read()[0] + 1
+        counted = count.to_bytes(8) + value
+        self.disk.write(f"{self.key}/{count % 2}", crc32(counted).to_bytes(4) + counted)
+
+    def _slot(self, slot: int) -> tuple[int, bytes] | None:
+        written = self.disk.read(f"{self.key}/{slot}")
+        if not isinstance(written, bytes) or len(written) < HEAD_BYTES:
+            return None
+        checksum, count, value = int.from_bytes(written[:4]), int.from_bytes(written[4:HEAD_BYTES]), written[HEAD_BYTES:]
+        return (count, value) if checksum == crc32(written[4:]) else None
 
 
 @define(eq=False)
@@ -31,44 +56,34 @@ class _DiskPlace:
 
     tables: DiskTables
     version: int
-    _count: int = field(default=0, init=False)
 
     @property
     def name(self) -> str:
         """The beginning of its keys."""
         return f"{self.tables.name}/{self.version}"
 
+    @property
+    def _image(self) -> _Slots:
+        return _Slots(self.tables.disk, self.name)
+
     def open(self) -> sqlite3.Connection:
         """A database in memory, as the latest image that is whole has it."""
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         finalize(self, connection.close)  # a node that crashes closes nothing
-        found = [image for slot in (0, 1) if (image := self._image(slot)) is not None]
-        if found:
-            self._count, latest = max(found)
-            connection.deserialize(latest)
+        _, image = self._image.read()
+        if image:
+            connection.deserialize(image)
         return connection
-
-    def _image(self, slot: int) -> tuple[int, bytes] | None:
-        written = self.tables.disk.read(self._key(slot))
-        if not isinstance(written, bytes) or len(written) <= HEAD_BYTES:
-            return None
-        checksum, count, image = int.from_bytes(written[:4]), int.from_bytes(written[4:HEAD_BYTES]), written[HEAD_BYTES:]
-        return (count, image) if checksum == crc32(written[4:]) else None
 
     def committed(self, connection: sqlite3.Connection) -> None:
         """Writes an image to the disk."""
-        self._count += 1
-        image = self._count.to_bytes(8) + connection.serialize()
-        self.tables.disk.write(self._key(self._count % 2), crc32(image).to_bytes(4) + image)
+        self._image.write(connection.serialize())
 
     def remove(self) -> None:
         """Forgets the version, and writes nothing over its images."""
         self.tables.know(*(version for version in self.tables.known() if version != self.version))
-        for slot in (0, 1):
-            self.tables.disk.write(self._key(slot), b"")
-
-    def _key(self, slot: int) -> str:
-        return f"{self.name}/{slot}"
+        for _ in range(2):
+            self._image.write(b"")
 
 
 @define(eq=False)
@@ -114,13 +129,17 @@ class DiskTables:
         """Those that were opened and not removed."""
         return self.known()
 
+    @property
+    def _versions(self) -> _Slots:
+        return _Slots(self.disk, f"{self.name}/versions")
+
     def known(self) -> list[int]:
         """As `versions`."""
-        return list(json.loads(self.disk.read(f"{self.name}/versions") or "[]"))
+        return list(json.loads(self._versions.read()[1] or b"[]"))
 
     def know(self, *versions: int) -> None:
-        """From now on these are there. It is synced at once: no crash comes between."""
-        self.disk.write(f"{self.name}/versions", json.dumps(versions))
+        """From now on these are there."""
+        self._versions.write(json.dumps(versions).encode())
         self.disk.sync()
 
     def place(self, version: int) -> _DiskPlace:

@@ -114,3 +114,24 @@ async def test_which_versions_of_tables_there_are_survives_a_crash() -> None:
     first.remove()
     disk.crash()
     assert await tables.versions() == [2]
+
+
+@pytest.mark.parametrize("torn_at", range(20))
+async def test_versions_of_tables_that_a_crash_has_torn_are_those_before(torn_at: int) -> None:
+    """A crash comes between the write of what is there and its sync, too."""
+
+    class PowerLost(Exception):
+        """In place of a sync."""
+
+    class Losing(CrashingDisk):
+        def sync(self) -> None:
+            self.crash(0, torn_at)
+            raise PowerLost
+
+    before = CrashingDisk()
+    for version in (1, 2):
+        DiskTables(before, "numbers").place(version)
+    losing = DiskTables(Losing(before.synced), "numbers")
+    with pytest.raises(PowerLost):
+        losing.place(13)
+    assert await losing.versions() == [1, 2]
