@@ -44,19 +44,19 @@ class _Kind:
     stored_class: type[Any]
     form: Form
     encode: Callable[[Any], bytes]
-    _decode: Callable[[bytes], Any] | None = field(default=None, init=False)
+    decode: Callable[[bytes], Any] = field(init=False)
 
-    @property
-    def decode(self) -> Callable[[bytes], Any]:
+    def __attrs_post_init__(self) -> None:
+        self.decode = self._decode_first
+
+    def _decode_first(self, payload: bytes) -> Any:
         """Reads the present version. Raises NotStorable if msgspec does not know how."""
-        decode = self._decode
-        if decode is None:
-            module = library()
-            try:
-                decode = self._decode = module.json.Decoder(self.stored_class).decode
-            except (TypeError, NameError) as error:
-                raise NotStorable(self.stored_class.__name__, str(error)) from error
-        return decode
+        module = library()
+        try:
+            self.decode = module.json.Decoder(self.stored_class).decode
+        except (TypeError, NameError) as error:
+            raise NotStorable(self.stored_class.__name__, str(error)) from error
+        return self.decode(payload)
 
     def upcast(self, version: int, payload: bytes) -> Any:
         """Reads an earlier version."""

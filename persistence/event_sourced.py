@@ -9,7 +9,8 @@ something that will not be forgotten.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Coroutine, Generator, Sequence
+import warnings
+from collections.abc import Awaitable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final, overload
 
 from ..actors.actor import Actor
@@ -41,23 +42,31 @@ class Persisting(Generic[E_contra, P_co]):
     Generic over the events that the actor may persist and the one that it was given: it can only be awaited if that is one of those.
     """
 
-    __slots__ = ("_recording", "_steps")
+    __slots__ = ("_actor", "_events", "_facts", "_is_awaited")
 
-    def __init__(self, steps: Coroutine[Any, Any, P_co], recording: Recording | None) -> None:
-        self._steps = steps
-        self._recording = recording
+    def __init__(self, actor: EventSourced[Any, Any], events: tuple[Any, ...], facts: tuple[object, ...]) -> None:
+        self._actor = actor
+        self._events = events
+        self._facts = facts
+        self._is_awaited = False
 
     def __del__(self) -> None:
-        """An `await` that was forgotten fails the actor; elsewhere than in its turn it stays Python's warning."""
-        recording = self._recording
-        if recording is not None and inspect.getcoroutinestate(self._steps) == inspect.CORO_CREATED and recording.is_in_turn:
-            self._steps.close()
+        """An `await` that was forgotten fails the actor; elsewhere than in its turn it is a warning, as that of a coroutine is."""
+        if self._is_awaited:
+            return
+        recording = recording_of(self._actor)
+        if recording is not None and recording.is_in_turn:
             recording.fail(PersistMisused(recording.cell.path, "and did not await it. Write: await self.persist(...)"))
+        else:
+            warnings.warn(f"'{type(self._actor).__name__}.persist' was never awaited", RuntimeWarning, stacklevel=2)
 
     def __await__(self: Persisting[Q, Q]) -> Generator[Any, Any, P_co]:
         """Waits until the events are on the disk and applied."""
-        self._recording = None
-        return self._steps.__await__()  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+        self._is_awaited = True
+        recording = recording_of(self._actor)
+        if recording is None:
+            raise PersistMisused(type(self._actor).__name__, "before it was started")
+        return recording.write(self._events, self._facts).__await__()
 
 
 class _Recorded(Generic[E_contra]):
@@ -179,10 +188,10 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
             PersistMisused: Called outside of a turn of the actor, by two of its tasks at once, or by what applies an event. A call that
                 is not awaited fails the actor with it.
         """
-        recording: Recording | None = getattr(self, "_recording", None)
+        recording = recording_of(self)
         if recording is not None and recording.is_applying:
             raise PersistMisused(recording.cell.path, "while it applied an event, which it does at every recovery. Persist in a handler")
-        return Persisting(self._persist((event, *more), tuple(publish)), recording)
+        return Persisting(self, (event, *more), tuple(publish))
 
     async def save_snapshot(self) -> None:
         """
@@ -210,7 +219,7 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
         repertoire = type(self).__repertoire__
         if repertoire is None:
             raise TypeError(f"{type(self).__name__} names no events: class {type(self).__name__}(EventSourced[..., Deposited | Paid]).")
-        self._recording = Recording(self, self._cell, repertoire, self.journal, self.identity)
+        self._recording = Recording(self, self._cell, repertoire, self.journal, self.identity, self.snapshot_every, self._save_soon)
         for broken in await self._recording.recover():
             self.context.log.warning("the snapshot after event %d of %s cannot be used: %s", broken.sequence, broken.identity, broken.why)
             self.context.publish(broken)
@@ -218,19 +227,9 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
         if result is not None:
             await result
 
-    async def _persist(self, events: tuple[Any, ...], facts: tuple[object, ...]) -> Any:
-        try:
-            recording = self._recording
-        except AttributeError:
-            raise PersistMisused(type(self).__name__, "before it was started") from None
-        await recording.write(events, facts)
-        every = self.snapshot_every
-        if every and recording.sequence - recording.snapshot_sequence >= every:
-            self._save_soon(recording)
-        return events[0] if len(events) == 1 else None
-
-    def _save_soon(self, recording: Recording) -> None:
+    def _save_soon(self) -> None:
         """Takes a snapshot now and saves it beside the handlers. What goes wrong is logged: the events are safe."""
+        recording = self._recording
         recording.snapshot_sequence = recording.sequence
         try:
             state = recording.state(self.snapshot())
@@ -244,6 +243,11 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
             await self._recording.save(state, sequence)
         except JournalError as error:
             self.context.log.warning("a snapshot of %s was not saved: %s", self._recording.identity, error)
+
+
+def recording_of(actor: EventSourced[Any, Any]) -> Recording | None:
+    """What it knows of its events; None before its first start."""
+    return getattr(actor, "_recording", None)
 
 
 def _events_of(cls: type[EventSourced[Any, Any]]) -> Vocabulary:

@@ -7,7 +7,7 @@ this incarnation writes no more, whatever its handlers catch, and the next one f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -70,6 +70,8 @@ class Recording:
     repertoire: Repertoire
     journal: Journal
     identity: str
+    snapshot_every: int
+    save_soon: Callable[[], None]
     writer: str = field(init=False)
     sequence: int = field(default=0, init=False)
     """The number of the last event that is applied."""
@@ -162,9 +164,11 @@ class Recording:
                     object.__setattr__(self.actor, name, getattr(fresh, name))
         self.sequence = self.snapshot_sequence = 0
 
-    async def write(self, events: tuple[object, ...], facts: tuple[object, ...]) -> None:
+    async def write(self, events: tuple[Any, ...], facts: tuple[object, ...]) -> Any:
         """
         Has events and facts written together, applies the events when they are on the disk, and then publishes the facts.
+
+        Returns the event, if it is one.
 
         Raises:
             NotStorable: One cannot be stored. Nothing was written.
@@ -177,10 +181,9 @@ class Recording:
             raise PersistMisused(self.cell.path, "while an earlier call has not returned. Await it first, or pass all events to one call")
         if self._broken is not None:
             raise self._broken
-        encode = self.repertoire.events.encode
         log = log_of(self.journal) if facts else None
         written = () if log is None else log.encode(facts)
-        entry = Entry(self.identity, self.sequence, tuple([encode(event) for event in events]), self.writer, written)
+        entry = Entry(self.identity, self.sequence, tuple(map(self.repertoire.events.encode, events)), self.writer, written)
         self._is_writing = True
         try:
             offset = await self.journal.append(entry)
@@ -191,10 +194,11 @@ class Recording:
             self._is_writing = False
         if log is not None:
             log.arrived(offset, facts)
+        applied = self.repertoire.applied
         self.is_applying = True
         try:
             for event in events:
-                self.repertoire.applied[type(event)](self.actor, event)
+                applied[type(event)](self.actor, event)
         except Exception as error:
             self.fail(error)
             raise
@@ -203,6 +207,10 @@ class Recording:
         self.sequence += len(events)
         for fact in facts:
             self.cell.dispatcher.stream.publish(fact)
+        every = self.snapshot_every
+        if every and self.sequence - self.snapshot_sequence >= every:
+            self.save_soon()
+        return events[0] if len(events) == 1 else None
 
     def state(self, snapshot: object) -> Encoded:
         """A snapshot as it is stored. Raises NotStorable."""

@@ -9,9 +9,10 @@ the next one: after an error of the disk nothing that SQLite has in memory is re
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
+from functools import cache
+from itertools import chain, repeat
 from time import time
 from typing import Any, Final, TypeAlias
 
@@ -25,9 +26,21 @@ from .work_thread import Outcome
 Work: TypeAlias = Entry | Callable[[sqlite3.Connection], Any]
 """Events to be written, or anything else to be done inside of the transaction."""
 
-INSERT_EVENT: Final = (
-    "INSERT INTO events (identity, sequence, type, version, payload, checksum, writer, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+Row: TypeAlias = tuple[object, ...]
+
+COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "events": ("identity", "sequence", "type", "version", "payload", "checksum", "writer", "at"),
+    "facts": ("fact_offset", "identity", "type", "version", "payload", "checksum", "at"),
+}
+
+ROWS_AT_ONCE: Final = 256
+"""
+Rows that one statement inserts. The module sqlite3 gives the interpreter's lock away at each row of `executemany`, and to get it back
+waits each time until the actors of this process have nothing to do, or for a switch interval.
+"""
+
+WRITTEN: Final = Outcome(0)
+"""Of an entry without facts."""
 
 
 class SqliteWriter:
@@ -49,14 +62,9 @@ class SqliteWriter:
             connection = self._connection
             if connection is None:
                 connection = self._connection = self._database.open()
-            connection.execute("BEGIN IMMEDIATE")
-            outcomes: list[Outcome] = []
-            for is_entry, together in groupby(works, _is_entry):
-                if is_entry:
-                    outcomes += self._write(connection, [work for work in together if isinstance(work, Entry)])
-                else:
-                    outcomes += [self._do(connection, work) for work in together if not isinstance(work, Entry)]
-            connection.execute("COMMIT")
+            entries = [work for work in works if isinstance(work, Entry)]
+            outcomes = self._write_together(connection, entries) if len(entries) == len(works) else None
+            return outcomes or self._do_apart(connection, works)
         except sqlite3.Error as error:
             self.close()
             return [Outcome(error=journal_error(self._database.path, error)) for _ in works]
@@ -65,7 +73,6 @@ class SqliteWriter:
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait are told, and the thread goes on
             self.close()
             return [Outcome(error=JournalError(self._database.path, repr(error))) for _ in works]
-        return outcomes
 
     def close(self) -> None:
         """Closes the connection, which rolls back what it has not committed."""
@@ -74,24 +81,40 @@ class SqliteWriter:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _write(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[Outcome]:
-        """All entries by one statement; if one is refused, each by itself."""
+    def _write_together(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[Outcome] | None:
+        """All entries, without a savepoint, for which SQLite would copy each page first. None if one is refused: then none is written."""
         at = time()
-        connection.execute("SAVEPOINT together")
+        outcomes = [WRITTEN] * len(entries)
         try:
-            connection.executemany(INSERT_EVENT, [row for entry in entries for row in _rows(entry, at)])
-            outcomes = _write_facts(connection, entries, at)
+            rows = _event_rows(entries, at)
+            if len(rows) <= ROWS_AT_ONCE and not any(entry.facts for entry in entries):
+                _insert_or_roll_back(connection, "events", rows)  # a transaction by itself
+                return outcomes
+            connection.execute("BEGIN IMMEDIATE")
+            _insert_or_roll_back(connection, "events", rows)
+            outcomes, facts = _facts_of(connection, entries, at)
+            _insert_or_roll_back(connection, "facts", facts)
         except REFUSED:
-            connection.execute("ROLLBACK TO together")
-            outcomes = [self._write_one(connection, entry, at) for entry in entries]
-        connection.execute("RELEASE together")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return None
+        connection.execute("COMMIT")
+        return outcomes
+
+    def _do_apart(self, connection: sqlite3.Connection, works: Sequence[Work]) -> list[Outcome]:
+        """Each work in a savepoint of its own."""
+        at = time()
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [self._write_one(connection, work, at) if isinstance(work, Entry) else self._do(connection, work) for work in works]
+        connection.execute("COMMIT")
         return outcomes
 
     def _write_one(self, connection: sqlite3.Connection, entry: Entry, at: float) -> Outcome:
         connection.execute("SAVEPOINT one")
         try:
-            connection.executemany(INSERT_EVENT, _rows(entry, at))
-            (outcome,) = _write_facts(connection, [entry], at)
+            connection.executemany(_insertion("events"), _event_rows([entry], at))
+            (outcome,), facts = _facts_of(connection, [entry], at)
+            connection.executemany(_insertion("facts"), facts)
         except REFUSED as error:
             connection.execute("ROLLBACK TO one")
             outcome = Outcome(error=self._conflict(connection, entry) or JournalError(self._database.path, str(error)))
@@ -118,7 +141,6 @@ class SqliteWriter:
         return Outcome(value)
 
 
-INSERT_FACT: Final = "INSERT INTO facts (fact_offset, identity, type, version, payload, checksum, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 SELECT_WINNER: Final = "SELECT sequence, writer FROM events WHERE identity = ? AND sequence > ? ORDER BY sequence LIMIT 1"
 
 REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, OverflowError)
@@ -136,29 +158,54 @@ def last_offset(connection: sqlite3.Connection) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _write_facts(connection: sqlite3.Connection, entries: Sequence[Entry], at: float) -> list[Outcome]:
-    """The facts of entries whose events are written. Returns the outcome of each entry: the offset of its first fact."""
+def _event_rows(entries: Sequence[Entry], at: float) -> list[Row]:
+    """The rows of all their events."""
+    return [
+        (identity, sequence, *event, checksum(identity, sequence, *event), writer, at)
+        for identity, after, events, writer, _ in entries
+        for sequence, event in enumerate(events, start=after + 1)
+    ]
+
+
+def _facts_of(connection: sqlite3.Connection, entries: Sequence[Entry], at: float) -> tuple[list[Outcome], list[Row]]:
+    """The outcome of each entry, which is the offset of its first fact, or 0; and the rows of all their facts."""
     if not any(entry.facts for entry in entries):
-        return [Outcome(0)] * len(entries)
+        return [WRITTEN] * len(entries), []
     offset = last_offset(connection)
     outcomes: list[Outcome] = []
-    rows: list[tuple[object, ...]] = []
+    rows: list[Row] = []
     for entry in entries:
         outcomes.append(Outcome(offset + 1 if entry.facts else 0))
         for fact in entry.facts:
             offset += 1
             rows.append((offset, entry.identity, *fact, checksum(entry.identity, offset, *fact), at))
-    connection.executemany(INSERT_FACT, rows)
-    return outcomes
+    return outcomes, rows
 
 
-def _is_entry(work: Work) -> bool:
-    return isinstance(work, Entry)
+def _insert_or_roll_back(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
+    """Inserts all rows; if one is refused, the transaction is rolled back."""
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[begin : begin + ROWS_AT_ONCE]
+        step = 1 << max(0, len(some).bit_length() - 4)
+        room = -(-len(some) // step) * step
+        nothing = repeat(None, (room - len(some)) * len(COLUMNS[table]))
+        connection.execute(_insertion_of(table, room), [*chain.from_iterable(some), *nothing, len(some)])
 
 
-def _rows(entry: Entry, at: float) -> list[tuple[object, ...]]:
-    identity = entry.identity
-    return [
-        (identity, sequence, *event, checksum(identity, sequence, *event), entry.writer, at)
-        for sequence, event in enumerate(entry.events, start=entry.after + 1)
-    ]
+def _insertion(table: str) -> str:
+    """Inserts one row."""
+    columns = COLUMNS[table]
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608  # all ours
+
+
+@cache
+def _insertion_of(table: str, room: int) -> str:
+    """
+    Inserts as many rows as its last parameter says, of as many as there is *room* for, or rolls everything back.
+
+    One statement takes any number of rows up to the next eighth of a power of two: so there are few, and each is parsed once.
+    """
+    columns = COLUMNS[table]
+    row = f"({', '.join('?' * len(columns))})"
+    values = ", ".join([row] * room)
+    return f"INSERT OR ROLLBACK INTO {table} ({', '.join(columns)}) SELECT * FROM (VALUES {values}) LIMIT ?"  # noqa: S608  # all ours

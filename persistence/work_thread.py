@@ -58,7 +58,8 @@ class WorkThread(Generic[W]):
         self._name = name
         self._perform = perform
         self._clean_up = clean_up
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: list[_Ticket] = []
         self._is_idle = False
         self._is_open = True
@@ -69,7 +70,7 @@ class WorkThread(Generic[W]):
     async def do(self, work: W) -> Any:
         """Has *work* done, and returns its value or raises its error. Raises JournalClosed."""
         ticket = _Ticket(work)
-        with self._changed:
+        with self._lock:
             if not self._is_open:
                 raise JournalClosed(self._name, "it was closed")
             self._waiting.append(ticket)
