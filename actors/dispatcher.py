@@ -27,6 +27,7 @@ from .cell import CURRENT, DRIVEN, HELD, IDLE, READY, RUNNING, Cell
 from .circles import is_awaited
 from .errors import HandlerCutOff, WrongThread
 from .resume import Resume
+from .threads import threads_work
 from .turn import CUT, RUN_CANCELLED, Driver, alone, drive, ended, is_doomed, suspend
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Dispatcher:
         "_parked",
         "_starting",
         "_task",
+        "_threads_work",
         "alarms",
         "blocked",
         "credit",
@@ -142,6 +144,7 @@ class Dispatcher:
         self._task: Any = None
         self._cancel_status: object = None
         self._limiter = trio.to_thread.current_default_thread_limiter()
+        self._threads_work = threads_work()
         self._contextvars = copy_context()
         self._contextvars.run(CURRENT.set, None)
 
@@ -379,7 +382,7 @@ class Dispatcher:
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     async def _let_trio_run(self) -> None:
-        if self._limiter.borrowed_tokens:
+        if self._limiter.borrowed_tokens or self._threads_work.under_way:
             time.sleep(THREADS_NAP_SECONDS)  # noqa: ASYNC251  # a thread that waits for the interpreter's lock would starve
         while len(self.deques) > POOLED_MAX:
             self.deques.pop()

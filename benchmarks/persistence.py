@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -106,8 +106,8 @@ class Driver(Actor[Go]):
         self.done()
 
 
-async def persist(where: Path | Journal, actors: int, each: int, command: Deposit, followers: int = 0) -> int:
-    """So many actors, each of which persists so many events. Returns how many there are in the end."""
+async def persist(where: Path | Journal, actors: int, each: int, command: Deposit, followers: int = 0) -> float:
+    """So many actors, each of which persists so many events. Returns events for a second of the clock, once all of them are there."""
     running = actors
     over = trio.Event()
 
@@ -127,20 +127,23 @@ async def persist(where: Path | Journal, actors: int, each: int, command: Deposi
     async with open_journal(where) as journal, open_system() as system, trio.open_nursery() as nursery:
         for _ in range(followers):
             nursery.start_soon(listen, journal)
-        for number in range(actors):
-            account = await system.spawn(actor(Account, name=f"account-{number}"))
-            driver = await system.spawn(actor(Driver, account, command, each, done))
+        accounts = [await system.spawn(actor(Account, name=f"account-{number}")) for number in range(actors)]
+        drivers = [await system.spawn(actor(Driver, account, command, each, done)) for account in accounts]
+        began = time.perf_counter()
+        for driver in drivers:
             driver.tell_nowait(Go())
         await over.wait()
-    return actors * each
+        seconds = time.perf_counter() - began
+    return actors * each / seconds
 
 
-async def recover(file: Path, events: int) -> int:
-    """One actor with a long history comes back."""
+async def recover(file: Path, events: int) -> float:
+    """One actor with a long history comes back. Returns events for a second of the processor, with all that goes on around it."""
     old = actor(Account, name="old")
+    began = time.process_time()
     async with open_journal(file), open_system(old) as system:
         assert await system.ref(old).ask(Deposit(1)) == events + 1
-        return events
+    return events / (time.process_time() - began)
 
 
 async def write_history(file: Path, events: int) -> None:
@@ -149,21 +152,6 @@ async def write_history(file: Path, events: int) -> None:
     async with open_journal(file) as journal:
         for after in range(0, events, 1_000):
             await journal.append(Entry("/user/old", after, (event,) * min(1_000, events - after), "benchmark"))
-
-
-@frozen
-class Rates:
-    """Events for a second of the clock, and of the processor."""
-
-    wall: float
-    cpu: float
-
-
-def rates_of(work: Callable[[], Awaitable[int]]) -> Rates:
-    """Runs *work*, which returns how many events it was."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    count = trio.run(work)
-    return Rates(count / (time.perf_counter() - wall), count / (time.process_time() - cpu))
 
 
 def rate_of_eventsourcing(divisor: int) -> float | None:
@@ -183,13 +171,13 @@ def one_round(divisor: int) -> dict[str, float]:
     each, alone_events, history = (max(1, number // divisor) for number in (EACH, ALONE, HISTORY))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        alone = rates_of(lambda: persist(place / "1.db", 1, alone_events, Deposit(1))).wall
-        together = rates_of(lambda: persist(place / "2.db", ACTORS, each, Deposit(1))).wall
+        alone = trio.run(persist, place / "1.db", 1, alone_events, Deposit(1))
+        together = trio.run(persist, place / "2.db", ACTORS, each, Deposit(1))
         others = rate_of_eventsourcing(divisor)
         announced = Deposit(1, announced=True)
-        followed = rates_of(lambda: persist(place / "3.db", ACTORS, each, announced, FOLLOWERS)).wall
+        followed = trio.run(persist, place / "3.db", ACTORS, each, announced, FOLLOWERS)
         trio.run(write_history, place / "4.db", history)
-        recovered = rates_of(lambda: recover(place / "4.db", history)).cpu
+        recovered = trio.run(recover, place / "4.db", history)
     figures = {
         "persist_alone": alone,
         "persist_together": together,

@@ -8,7 +8,7 @@ way the next group gathers, so that two hundred writers cost little more syncs t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from os import PathLike, fspath
 from time import time
@@ -136,9 +136,9 @@ class SqliteJournal:
         await self._reading.close()
         await self._writing.close()  # last: the connection that closes last tidies the file up
 
-    async def append(self, entry: Entry) -> int:
+    def append(self, entry: Entry) -> Coroutine[Any, Any, int]:
         """Writes the events and the facts of an entry. Raises WriteConflict, JournalError."""
-        return await self._writer.do(entry)  # type: ignore[no-any-return]
+        return self._writer.do(entry)
 
     async def events(self, identity: str, after: int, limit: int) -> Sequence[StoredEvent]:
         """The events of *identity* with numbers above *after*, in order, the first *limit* of them. Raises CorruptRecord, JournalError."""

@@ -9,13 +9,15 @@ each, or tasks of trio.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from types import coroutine
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
 
 from ..actors.pending import Pending
-from ..actors.waiting import wait
+from ..actors.threads import threads_work
+from ..actors.waiting import waiting_for
 from .journal_errors import JournalClosed
 
 W = TypeVar("W")
@@ -33,9 +35,7 @@ class _Ticket(Pending):
 
     __slots__ = ("work",)
 
-    def __init__(self, work: Any) -> None:
-        Pending.__init__(self)
-        self.work: Any = work
+    work: Any
 
 
 class WorkThread(Generic[W]):
@@ -63,26 +63,30 @@ class WorkThread(Generic[W]):
         self._waiting: list[_Ticket] = []
         self._is_idle = False
         self._is_open = True
+        self._threads_work = threads_work()
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    async def do(self, work: W) -> Any:
-        """Has *work* done, and returns its value or raises its error. Raises JournalClosed."""
-        ticket = _Ticket(work)
+    @coroutine
+    def do(self, work: W) -> Generator[Any, Any, Any]:
+        """To be awaited: has *work* done, and returns its value or raises its error. Raises JournalClosed."""
+        ticket = _Ticket()
+        ticket.work = work
         with self._lock:
             if not self._is_open:
                 raise JournalClosed(self._name, "it was closed")
             self._waiting.append(ticket)
+            self._threads_work.under_way += 1
             if self._is_idle:
                 self._changed.notify()
         try:
-            return await wait(ticket)
+            return (yield from waiting_for(ticket))
         except (trio.Cancelled, KeyboardInterrupt):
             if self._took_back(ticket):
                 raise
         with trio.CancelScope(shield=True):
-            return await wait(ticket)
+            return (yield from waiting_for(ticket))
 
     async def close(self) -> None:
         """Does what waits, and ends the thread."""
@@ -97,13 +101,14 @@ class WorkThread(Generic[W]):
             if ticket not in self._waiting:
                 return False
             self._waiting.remove(ticket)
+            self._threads_work.under_way -= 1
             return True
 
     def _run(self) -> None:
         while batch := self._next_batch():
             outcomes = self._perform([ticket.work for ticket in batch])
             try:
-                self._token.run_sync_soon(_deliver, batch, outcomes)
+                self._token.run_sync_soon(self._deliver, batch, outcomes)
             except trio.RunFinishedError:  # nobody is left who waits
                 break
         self._clean_up()
@@ -118,7 +123,7 @@ class WorkThread(Generic[W]):
             batch, self._waiting = self._waiting, []
             return batch
 
-
-def _deliver(batch: Sequence[_Ticket], outcomes: Sequence[Outcome]) -> None:
-    for ticket, outcome in zip(batch, outcomes, strict=True):
-        ticket.settle(outcome.value, outcome.error)
+    def _deliver(self, batch: Sequence[_Ticket], outcomes: Sequence[Outcome]) -> None:
+        self._threads_work.under_way -= len(batch)
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            ticket.settle(outcome.value, outcome.error)
