@@ -12,7 +12,6 @@ one handler is cancelled and nothing else.
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
@@ -51,9 +50,6 @@ IN_SOME_SCOPE: Final = SimpleNamespace(_cancel_status=object())
 CREDIT: Final = 64
 """Calls of tell and ask after which they look whether others should run."""
 
-THREADS_NAP_SECONDS: Final = 1e-5
-"""For how long the interpreter's lock is given away at the end of a slice when threads are at work."""
-
 
 class Worker:
     """One task that runs turns."""
@@ -91,7 +87,6 @@ class Dispatcher:
     __slots__ = (
         "_cancel_status",
         "_contextvars",
-        "_limiter",
         "_parked",
         "_starting",
         "_task",
@@ -143,7 +138,6 @@ class Dispatcher:
         self._parked: list[Worker] = []
         self._task: Any = None
         self._cancel_status: object = None
-        self._limiter = trio.to_thread.current_default_thread_limiter()
         self._threads_work = threads_work()
         self._contextvars = copy_context()
         self._contextvars.run(CURRENT.set, None)
@@ -382,8 +376,7 @@ class Dispatcher:
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     async def _let_trio_run(self) -> None:
-        if self._limiter.borrowed_tokens or self._threads_work.under_way:
-            time.sleep(THREADS_NAP_SECONDS)  # noqa: ASYNC251  # a thread that waits for the interpreter's lock would starve
+        self._threads_work.nap()
         while len(self.deques) > POOLED_MAX:
             self.deques.pop()
         del self.drivers[POOLED_MAX:]

@@ -9,15 +9,14 @@ each, or tasks of trio.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
-from types import coroutine
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
 
 from ..actors.pending import Pending
 from ..actors.threads import threads_work
-from ..actors.waiting import waiting_for
+from ..actors.waiting import wait
 from .journal_errors import JournalClosed
 
 W = TypeVar("W")
@@ -68,9 +67,8 @@ class WorkThread(Generic[W]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    @coroutine
-    def do(self, work: W) -> Generator[Any, Any, Any]:
-        """To be awaited: has *work* done, and returns its value or raises its error. Raises JournalClosed."""
+    async def do(self, work: W) -> Any:
+        """Has *work* done, and returns its value or raises its error. Raises JournalClosed."""
         ticket = _Ticket()
         ticket.work = work
         with self._lock:
@@ -81,12 +79,12 @@ class WorkThread(Generic[W]):
             if self._is_idle:
                 self._changed.notify()
         try:
-            return (yield from waiting_for(ticket))
+            return await wait(ticket)
         except (trio.Cancelled, KeyboardInterrupt):
             if self._took_back(ticket):
                 raise
         with trio.CancelScope(shield=True):
-            return (yield from waiting_for(ticket))
+            return await wait(ticket)
 
     async def close(self) -> None:
         """Does what waits, and ends the thread."""
