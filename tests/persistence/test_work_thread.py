@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -85,7 +86,13 @@ async def test_between_slices_a_thread_that_has_work_is_let_run_and_one_that_has
     """An actor that is never done would keep the interpreter's lock; the runtime gives it away, and only while something is under way."""
     naps: list[bool] = []
     work = threads_work()
-    monkeypatch.setattr("trouper.actors.threads.time.sleep", lambda _seconds: naps.append(work.under_way > 0))
+    nap = time.sleep
+
+    def counted(seconds: float) -> None:
+        naps.append(work.under_way > 0)
+        nap(seconds)
+
+    monkeypatch.setattr("trouper.actors.threads.time.sleep", counted)
     gated = Gated()
     with trio.fail_after(30):
         thread: WorkThread[int] = WorkThread("test", gated.perform, lambda: None)
