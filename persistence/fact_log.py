@@ -9,7 +9,7 @@ fact could be missed, or given twice.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar, final
 from weakref import WeakKeyDictionary
@@ -58,7 +58,8 @@ class FactLog:
 
     _codecs: dict[type, Codec] = field(factory=dict[type, Codec], init=False)
     _names: dict[str, type] = field(factory=dict[str, type], init=False)
-    _latest: dict[int, object] = field(factory=dict[int, object], init=False)
+    latest: dict[int, Followed[Any]] = field(factory=dict[int, Followed[Any]], init=False)
+    """By offset, what was written here a moment ago. There are gaps where others wrote."""
     _waiting: dict[Pending, None] = field(factory=dict[Pending, None], init=False)
     last: int = field(default=0, init=False)
     """The highest offset that it has heard of."""
@@ -81,9 +82,9 @@ class FactLog:
 
     def arrived(self, first: int, facts: Sequence[object]) -> None:
         """Facts are on the disk: whoever waits for them goes on."""
-        latest = self._latest
+        latest = self.latest
         for offset, fact in enumerate(facts, start=first):
-            latest[offset] = fact
+            latest[offset] = Followed(offset, fact)
         self.last = max(self.last, first + len(facts) - 1)
         if len(latest) > REMEMBERED_MAX:
             for offset in list(islice(latest, len(latest) - REMEMBERED_MAX)):
@@ -91,14 +92,6 @@ class FactLog:
         waiting, self._waiting = self._waiting, {}
         for pending in waiting:
             pending.settle()
-
-    def from_memory(self, offset: int, limit: int) -> Iterator[tuple[int, object]]:
-        """The facts from *offset* on that are in memory without a gap, at most *limit*."""
-        latest = self._latest
-        for following in range(offset, offset + limit):
-            if following not in latest:
-                return
-            yield following, latest[following]
 
     async def wait_beyond(self, offset: int) -> None:
         """Waits until this process has written a fact with *offset* or above."""
@@ -169,7 +162,8 @@ class Following(Generic[T]):
         self._given += 1
         if self._given % GIVEN_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()
-        await self._find()
+        if not self._ready:
+            await self._find()
         return self._ready.popleft()
 
     async def several(self, *, wait: bool = True) -> Sequence[Followed[T]]:
@@ -205,11 +199,15 @@ class Following(Generic[T]):
         return self._next
 
     def _take_from_memory(self) -> bool:
+        latest, ready, types = self._log.latest, self._ready, self._types
         before = self._next
-        for offset, fact in self._log.from_memory(before, READ_AT_ONCE):
+        for offset in range(before, before + READ_AT_ONCE):
+            followed = latest.get(offset)
+            if followed is None:
+                break
             self._next = offset + 1
-            if isinstance(fact, self._types):
-                self._ready.append(Followed(offset, fact))
+            if isinstance(followed.fact, types):
+                ready.append(followed)
         return self._next > before
 
     async def _read(self) -> None:

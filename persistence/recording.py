@@ -19,7 +19,7 @@ from ..errors import TrouperError
 from .applies import Applied
 from .codec import Codec, Encoded
 from .errors import CorruptRecord, EventsOutOfOrder, PersistMisused, RecoveryFailed, WriteConflict
-from .fact_log import log_of
+from .fact_log import FactLog, log_of
 from .journal import Entry, Journal, StoredSnapshot
 from .journal_errors import JournalError
 
@@ -72,6 +72,7 @@ class Recording:
     identity: str
     snapshot_every: int
     save_soon: Callable[[], None]
+    log: FactLog = field(init=False)
     writer: str = field(init=False)
     sequence: int = field(default=0, init=False)
     """The number of the last event that is applied."""
@@ -81,6 +82,7 @@ class Recording:
     _broken: Exception | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.log = log_of(self.journal)
         restarts = 0 if self.cell.losses is None else self.cell.losses.restarts
         address = self.cell.address
         self.writer = f"{address.node}{address.path}#{address.incarnation}.{restarts}"
@@ -181,8 +183,7 @@ class Recording:
             raise PersistMisused(self.cell.path, "while an earlier call has not returned. Await it first, or pass all events to one call")
         if self._broken is not None:
             raise self._broken
-        log = log_of(self.journal) if facts else None
-        written = () if log is None else log.encode(facts)
+        written = self.log.encode(facts) if facts else ()
         entry = Entry(self.identity, self.sequence, tuple(map(self.repertoire.events.encode, events)), self.writer, written)
         self._is_writing = True
         try:
@@ -192,8 +193,8 @@ class Recording:
             raise
         finally:
             self._is_writing = False
-        if log is not None:
-            log.arrived(offset, facts)
+        if facts:
+            self.log.arrived(offset, facts)
         applied = self.repertoire.applied
         self.is_applying = True
         try:
