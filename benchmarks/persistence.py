@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 sys.path.append(str(Path(__file__).resolve().parent / "peers"))
 
@@ -39,9 +39,12 @@ ROUNDS = 3
 SECONDS_MAX = 600.0
 
 DOES: Final[Mapping[str, tuple[str, str]]] = {
-    "persist_alone": ("one actor persists, one event after the other", "events/s"),
-    "persist_together": (f"{ACTORS} actors persist at once", "events/s"),
+    "persist_alone": ("one actor is told, and persists one event after the other", "events/s"),
+    "persist_together": (f"{ACTORS} actors are told, and persist at once", "events/s"),
     "persist_together_to_alone": ("these to that", "times"),
+    "ask_alone": ("another actor asks one, which persists and replies", "events/s"),
+    "ask_together": (f"{ACTORS} others ask {ACTORS}", "events/s"),
+    "ask_together_to_alone": ("these to that", "times"),
     "eventsourcing_alone": ("the package eventsourcing saves, one event after the other", "events/s"),
     "persist_together_to_eventsourcing": (f"{ACTORS} actors to that", "times"),
     "recover": (f"an actor comes back from {HISTORY:,} events", "events/CPU s"),
@@ -67,8 +70,10 @@ class Deposit(Request[int]):
 
 @define(eq=False)
 class Account(EventSourced[Deposit, Deposited]):
-    """Persists one event a message."""
+    """Persists one event a message. Calls *done* when the last one that it was told of is on the disk."""
 
+    last: int = 0
+    done: Callable[[], None] | None = None
     balance_cents: int = 0
 
     @handles(Deposit)
@@ -76,6 +81,8 @@ class Account(EventSourced[Deposit, Deposited]):
         """One event, with a fact or without."""
         event = Deposited(command.cents)
         await self.persist(event, publish=[event] if command.announced else ())
+        if self.done is not None and self.balance_cents == self.last:
+            self.done()
         return self.balance_cents
 
     @applies(Deposited)
@@ -106,16 +113,27 @@ class Driver(Actor[Go]):
         self.done()
 
 
-async def persist(where: Path | Journal, actors: int, each: int, command: Deposit, followers: int = 0) -> float:
-    """So many actors, each of which persists so many events. Returns events for a second of the clock, once all of them are there."""
-    running = actors
-    over = trio.Event()
+@define
+class Countdown:
+    """An event that is set when so many have said that they are done."""
 
-    def done() -> None:
-        nonlocal running
-        running -= 1
-        if not running:
-            over.set()
+    running: int
+    over: trio.Event = field(factory=trio.Event, init=False)
+
+    def done(self) -> None:
+        """One of them."""
+        self.running -= 1
+        if not self.running:
+            self.over.set()
+
+
+async def persist(where: Path | Journal, actors: int, each: int, command: Deposit, followers: int = 0) -> float:
+    """
+    So many actors are told so many commands each, and persist an event for each of them.
+
+    Returns events for a second of the clock, from the first message until all events are on the disk and every follower has them.
+    """
+    countdown = Countdown(actors)
 
     async def listen(journal: Journal) -> None:
         seen = 0
@@ -124,17 +142,30 @@ async def persist(where: Path | Journal, actors: int, each: int, command: Deposi
             if seen == actors * each:
                 break
 
-    async with open_journal(where) as journal, open_system() as system, trio.open_nursery() as nursery:
-        for _ in range(followers):
-            nursery.start_soon(listen, journal)
+    async with open_journal(where) as journal, open_system() as system:
+        accounts = [await system.spawn(actor(Account, each, countdown.done, name=f"account-{number}")) for number in range(actors)]
+        began = time.perf_counter()
+        async with trio.open_nursery() as nursery:
+            for _ in range(followers):
+                nursery.start_soon(listen, journal)
+            for _ in range(each):
+                for account in accounts:
+                    await account.tell(command)
+            await countdown.over.wait()
+        return actors * each / (time.perf_counter() - began)
+
+
+async def ask(where: Path | Journal, actors: int, each: int) -> float:
+    """The same with a driver for each actor, which asks, and asks again when it has the reply."""
+    countdown = Countdown(actors)
+    async with open_journal(where), open_system() as system:
         accounts = [await system.spawn(actor(Account, name=f"account-{number}")) for number in range(actors)]
-        drivers = [await system.spawn(actor(Driver, account, command, each, done)) for account in accounts]
+        drivers = [await system.spawn(actor(Driver, account, Deposit(1), each, countdown.done)) for account in accounts]
         began = time.perf_counter()
         for driver in drivers:
             driver.tell_nowait(Go())
-        await over.wait()
-        seconds = time.perf_counter() - began
-    return actors * each / seconds
+        await countdown.over.wait()
+        return actors * each / (time.perf_counter() - began)
 
 
 async def recover(file: Path, events: int) -> float:
@@ -173,6 +204,8 @@ def one_round(divisor: int) -> dict[str, float]:
         place = Path(folder)
         alone = trio.run(persist, place / "1.db", 1, alone_events, Deposit(1))
         together = trio.run(persist, place / "2.db", ACTORS, each, Deposit(1))
+        ask_alone = trio.run(ask, place / "5.db", 1, alone_events)
+        ask_together = trio.run(ask, place / "6.db", ACTORS, each)
         others = rate_of_eventsourcing(divisor)
         announced = Deposit(1, announced=True)
         followed = trio.run(persist, place / "3.db", ACTORS, each, announced, FOLLOWERS)
@@ -182,6 +215,9 @@ def one_round(divisor: int) -> dict[str, float]:
         "persist_alone": alone,
         "persist_together": together,
         "persist_together_to_alone": together / alone,
+        "ask_alone": ask_alone,
+        "ask_together": ask_together,
+        "ask_together_to_alone": ask_together / ask_alone,
         "recover": recovered,
         "publish_durable_to_persist": followed / together,
     }
