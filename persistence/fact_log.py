@@ -8,9 +8,8 @@ fact could be missed, or given twice.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar, final
 from weakref import WeakKeyDictionary
 
@@ -58,7 +57,7 @@ class FactLog:
 
     _codecs: dict[type, Codec] = field(factory=dict[type, Codec], init=False)
     _names: dict[str, type] = field(factory=dict[str, type], init=False)
-    latest: dict[int, Followed[Any]] = field(factory=dict[int, Followed[Any]], init=False)
+    latest: OrderedDict[int, Followed[Any]] = field(factory=OrderedDict[int, Followed[Any]], init=False)
     """By offset, what was written here a moment ago. There are gaps where others wrote."""
     _waiting: dict[Pending, None] = field(factory=dict[Pending, None], init=False)
     last: int = field(default=0, init=False)
@@ -86,9 +85,8 @@ class FactLog:
         for offset, fact in enumerate(facts, start=first):
             latest[offset] = Followed(offset, fact)
         self.last = max(self.last, first + len(facts) - 1)
-        if len(latest) > REMEMBERED_MAX:
-            for offset in list(islice(latest, len(latest) - REMEMBERED_MAX)):
-                del latest[offset]
+        while len(latest) > REMEMBERED_MAX:
+            latest.popitem(last=False)
         waiting, self._waiting = self._waiting, {}
         for pending in waiting:
             pending.settle()
