@@ -117,15 +117,10 @@ class SqliteWriter:
             connection.executemany(_insertion("facts"), facts)
         except REFUSED as error:
             connection.execute("ROLLBACK TO one")
-            outcome = Outcome(error=self._conflict(connection, entry) or JournalError(self._database.path, str(error)))
+            taken = _conflict(connection, entry) if isinstance(error, sqlite3.IntegrityError) else None
+            outcome = Outcome(error=taken or JournalError(self._database.path, str(error)))
         connection.execute("RELEASE one")
         return outcome
-
-    def _conflict(self, connection: sqlite3.Connection, entry: Entry) -> WriteConflict | None:
-        if not is_text(entry.identity):
-            return None
-        winner = connection.execute(SELECT_WINNER, (entry.identity, entry.after)).fetchone()
-        return None if winner is None else WriteConflict(entry.identity, winner[0], entry.writer, winner[1])
 
     def _do(self, connection: sqlite3.Connection, call: Callable[[sqlite3.Connection], Any]) -> Outcome:
         connection.execute("SAVEPOINT one")
@@ -143,19 +138,22 @@ class SqliteWriter:
 
 SELECT_WINNER: Final = "SELECT sequence, writer FROM events WHERE identity = ? AND sequence > ? ORDER BY sequence LIMIT 1"
 
-REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, OverflowError)
+REFUSED: Final = (
+    *(sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
+    *(TypeError, ValueError, OverflowError),
+)
 """What one entry can be refused with while the others are fine: its number is taken, or SQLite cannot hold a value of it."""
-
-
-def is_text(identity: str) -> bool:
-    """Whether SQLite can hold it: no lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in identity)
 
 
 def last_offset(connection: sqlite3.Connection) -> int:
     """The offset of the last fact that was ever written."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
     return 0 if row is None else int(row[0])
+
+
+def _conflict(connection: sqlite3.Connection, entry: Entry) -> WriteConflict | None:
+    winner = connection.execute(SELECT_WINNER, (entry.identity, entry.after)).fetchone()
+    return None if winner is None else WriteConflict(entry.identity, winner[0], entry.writer, winner[1])
 
 
 def _event_rows(entries: Sequence[Entry], at: float) -> list[Row]:
