@@ -61,11 +61,14 @@ class Persisting(Generic[E_contra, P_co]):
             warnings.warn(f"'{type(self._actor).__name__}.persist' was never awaited", RuntimeWarning, stacklevel=2)
 
     def __await__(self: Persisting[Q, Q]) -> Generator[Any, Any, P_co]:
-        """Waits until the events are on the disk and applied."""
-        self._is_awaited = True
+        """Waits until the events are on the disk and applied. Raises PersistMisused the second time."""
         recording = recording_of(self._actor)
         if recording is None:
+            self._is_awaited = True
             raise PersistMisused(type(self._actor).__name__, "before it was started")
+        if self._is_awaited:
+            raise PersistMisused(recording.cell.path, "once and awaited it twice: call it again for the same event again")
+        self._is_awaited = True
         return recording.write(self._events, self._facts).__await__()
 
 

@@ -581,6 +581,30 @@ async def test_a_persist_that_is_not_awaited_or_is_called_while_an_event_is_appl
             assert len(await payloads(journal)) == 1
 
 
+async def test_a_persist_that_is_awaited_twice_is_written_once(recwarn: pytest.WarningsRecorder) -> None:
+    """As a coroutine can be awaited once; and one that nobody awaited, outside of a turn, is Python's usual warning."""
+
+    @define(eq=False)
+    class Twice(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            persisting = self.persist(Deposited(command.cents))
+            await persisting
+            with pytest.raises(PersistMisused, match="awaited it twice"):
+                await persisting
+            return self.balance_cents
+
+    journal = InMemoryJournal()
+    spec = actor(Twice, name="account")
+    with trio.fail_after(10):
+        async with opened(journal, spec) as system:
+            assert await system.ref(spec).ask(Deposit(5)) == 5
+            assert len(await payloads(journal)) == 1
+    assert not recwarn.list
+    with pytest.warns(RuntimeWarning, match=r"'Account\.persist' was never awaited"):
+        Account().persist(Deposited(1))
+
+
 async def test_a_bare_instance_says_that_it_was_not_started() -> None:
     """It has no journal, and no events: its methods can be tried, and persist says so."""
     account = Account()
