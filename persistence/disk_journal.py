@@ -16,6 +16,7 @@ from zlib import crc32
 import trio
 from attrs import define, field
 
+from .arguments import check_limits
 from .codec import Encoded
 from .errors import WriteConflict
 from .in_memory import InMemoryJournal
@@ -118,7 +119,8 @@ class DiskJournal:
         return await self._kept.last_offset()
 
     async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
-        """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many."""
+        """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many. Raises ValueError."""
+        check_limits(older_than, keep, keep_bytes)
         await self._load()
         await trio.lowlevel.checkpoint_if_cancelled()
         through = self._kept.last_beyond(older_than, keep, keep_bytes)

@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 
 from ..actors.pending import Pending
 from ..actors.waiting import wait
+from .arguments import check_journal, check_number
 from .codec import Codec, Encoded, check_storable
 from .errors import FactsForgotten, NotStorable
 from .journal import Journal
@@ -131,9 +132,14 @@ def follow(journal: Journal, fact_type: type[T], from_offset: int = 0) -> Follow
 
     Raises:
         NotStorable: No fact of the class could have been written.
+        TypeError, ValueError: No journal, no class, or no offset.
         FactsForgotten: By the iteration: the next fact was deleted.
         CorruptRecord, NewerVersion, JournalError: By the iteration.
     """
+    check_journal(journal)
+    if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"follow takes a class of facts, as in follow(journal, Paid), not {fact_type!r}.")
+    check_number("from_offset", from_offset)
     return Following(journal, (fact_type,), from_offset)
 
 

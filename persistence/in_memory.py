@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import define, field
 
+from .arguments import check_limits
 from .codec import Encoded
 from .errors import WriteConflict
 from .journal import Entry, StoredEvent, StoredFact, StoredSnapshot
@@ -80,7 +81,8 @@ class InMemoryJournal:
         return self._last_offset
 
     async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
-        """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many."""
+        """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many. Raises ValueError."""
+        check_limits(older_than, keep, keep_bytes)
         return self.forget_through(self.last_beyond(older_than, keep, keep_bytes))
 
     def last_beyond(self, older_than: float | None, keep: int | None, keep_bytes: int | None) -> int:

@@ -133,6 +133,7 @@ class Journal(Protocol):
             keep_bytes: All but the latest that together have so many bytes of JSON.
 
         Raises:
+            ValueError, TypeError: A limit is negative, or no number.
             JournalError: It failed.
         """
         ...

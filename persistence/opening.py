@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from os import PathLike
 from typing import Final
 
+from .arguments import check_journal
 from .journal import Journal
 from .sqlite_journal import SqliteJournal
 
@@ -30,6 +31,7 @@ async def open_journal(where: str | PathLike[str] | Journal, *, busy_timeout: fl
 
     Raises:
         NewerSchema, JournalCorrupt, JournalError: The file cannot be used. It was not touched.
+        TypeError: *where* is neither.
     """
     if isinstance(where, str | PathLike):
         async with SqliteJournal(where, busy_timeout=busy_timeout) as journal:
@@ -46,6 +48,7 @@ def use_journal(journal: Journal) -> Generator[None]:
     Gives a journal that is open to every system that is opened in its block. Nodes of a simulation are surrounded by it:
     ``sim.node("bank", BANK, within=lambda: use_journal(DiskJournal(sim.disk("bank"))))``.
     """
+    check_journal(journal)
     token = JOURNAL.set(journal)
     try:
         yield

@@ -17,6 +17,7 @@ from typing import Any, Final, Self, final
 import trio
 
 from ..errors import TrouperError
+from .arguments import check_limits, check_number
 from .codec import Encoded
 from .database import Connect, Database, checksum, connect, journal_error
 from .errors import CorruptRecord
@@ -106,12 +107,14 @@ class SqliteJournal:
     Raises:
         NewerSchema, JournalCorrupt, JournalError: On entering the block, when the file cannot be used.
         RuntimeError: Entered twice.
-        ValueError: *path* is empty or ":memory:": such a database is not kept, and each connection would have its own.
+        ValueError: *path* is empty or ":memory:": such a database is not kept, and each connection would have its own. Or *busy_timeout* is
+            negative.
     """
 
     def __init__(self, path: str | PathLike[str], *, busy_timeout: float = 5.0, connect: Connect = connect) -> None:
         if fspath(path) in {"", ":memory:"}:
             raise ValueError(f"A journal is kept in a file, and {fspath(path)!r} names none. For one in memory: InMemoryJournal().")
+        check_number("busy_timeout", busy_timeout)
         self._database = Database(fspath(path), busy_timeout, connect)
         self._writing: WorkThread[Work] | None = None
         self._reading: WorkThread[Query] | None = None
@@ -203,8 +206,8 @@ class SqliteJournal:
         return await self.query(last_offset)  # type: ignore[no-any-return]
 
     async def forget_facts(self, *, older_than: float | None = None, keep: int | None = None, keep_bytes: int | None = None) -> int:
-        """Deletes facts from the beginning of the log: those too old, and all but the latest. Returns how many. Raises JournalError."""
-
+        """Deletes facts from the beginning: those too old, and all but the latest. Returns how many. Raises ValueError, JournalError."""
+        check_limits(older_than, keep, keep_bytes)
         last = 0 if keep is None else await self.last_offset() - keep
         if older_than is not None or keep_bytes is not None:
             last = max(last, await self._last_beyond(None if older_than is None else time() - older_than, keep_bytes))
