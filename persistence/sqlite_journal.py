@@ -8,7 +8,7 @@ way the next group gathers, so that two hundred writers cost little more syncs t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from os import PathLike, fspath
 from time import time
@@ -139,9 +139,9 @@ class SqliteJournal:
         await self._reading.close()
         await self._writing.close()  # last: the connection that closes last tidies the file up
 
-    def append(self, entry: Entry) -> Coroutine[Any, Any, int]:
+    async def append(self, entry: Entry) -> int:
         """Writes the events and the facts of an entry. Raises WriteConflict, JournalError."""
-        return self._writer.do(entry)
+        return await self._writer.do(entry)  # type: ignore[no-any-return]
 
     async def events(self, identity: str, after: int, limit: int) -> Sequence[StoredEvent]:
         """The events of *identity* with numbers above *after*, in order, the first *limit* of them. Raises CorruptRecord, JournalError."""
