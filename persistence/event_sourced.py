@@ -61,11 +61,13 @@ class Persisting(Generic[E_contra, P_co]):
             warnings.warn(f"'{type(self._actor).__name__}.persist' was never awaited", RuntimeWarning, stacklevel=2)
 
     def __await__(self: Persisting[Q, Q]) -> Generator[Any, Any, P_co]:
-        """Waits until the events are on the disk and applied."""
-        self._is_awaited = True
+        """Waits until the events are on the disk and applied. Once: awaited again, it would write them again."""
+        was_awaited, self._is_awaited = self._is_awaited, True
         recording = recording_of(self._actor)
         if recording is None:
             raise PersistMisused(type(self._actor).__name__, "before it was started")
+        if was_awaited:
+            raise PersistMisused(recording.cell.path, "once and awaited that twice. Call it again for each time that something happened")
         return recording.write(self._events, self._facts).__await__()
 
 

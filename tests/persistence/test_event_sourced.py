@@ -553,6 +553,27 @@ async def test_persist_is_for_turns_and_for_one_task_at_a_time() -> None:
         assert len(await payloads(journal)) == 1
 
 
+async def test_what_persist_returned_is_awaited_once() -> None:
+    """Awaited again it would write the event again; the text says what to do instead."""
+
+    @define(eq=False)
+    class Repeating(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            persisting = self.persist(Deposited(command.cents))
+            await persisting
+            await persisting
+            return self.balance_cents
+
+    journal = InMemoryJournal()
+    spec = actor(Repeating, name="account")
+    with trio.fail_after(10):
+        async with opened(journal, spec) as system:
+            with pytest.raises(AskFailed, match="awaited that twice"):
+                await system.ref(spec).ask(Deposit(1))
+            assert len(await payloads(journal)) == 1
+
+
 async def test_a_persist_that_is_not_awaited_or_is_called_while_an_event_is_applied_fails_the_actor() -> None:
     """Nothing is written, and nobody is left to believe that it was: what lies in the mailbox finds the next instance."""
 
