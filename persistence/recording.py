@@ -72,7 +72,8 @@ class Recording:
     identity: str
     snapshot_every: int
     save_soon: Callable[[], None]
-    log: FactLog = field(init=False)
+    log: FactLog | None = field(default=None, init=False)
+    """Looked for at the first fact: a journal that keeps none may be of a class that has no hash."""
     writer: str = field(init=False)
     sequence: int = field(default=0, init=False)
     """The number of the last event that is applied."""
@@ -82,7 +83,6 @@ class Recording:
     _broken: Exception | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.log = log_of(self.journal)
         restarts = 0 if self.cell.losses is None else self.cell.losses.restarts
         address = self.cell.address
         self.writer = f"{address.node}{address.path}#{address.incarnation}.{restarts}"
@@ -183,7 +183,10 @@ class Recording:
             raise PersistMisused(self.cell.path, "while an earlier call has not returned. Await it first, or pass all events to one call")
         if self._broken is not None:
             raise self._broken
-        written = self.log.encode(facts) if facts else ()
+        written: tuple[Encoded, ...] = ()
+        if facts:
+            log = self.log = self.log or log_of(self.journal)
+            written = log.encode(facts)
         entry = Entry(self.identity, self.sequence, tuple(map(self.repertoire.events.encode, events)), self.writer, written)
         self._is_writing = True
         try:
@@ -194,7 +197,7 @@ class Recording:
         finally:
             self._is_writing = False
         if facts:
-            self.log.arrived(offset, facts)
+            log.arrived(offset, facts)
         applied = self.repertoire.applied
         self.is_applying = True
         try:

@@ -574,6 +574,24 @@ async def test_what_persist_returned_is_awaited_once() -> None:
             assert len(await payloads(journal)) == 1
 
 
+async def test_a_journal_of_a_class_without_a_hash_keeps_events() -> None:
+    """Only facts need one: the log of a journal is found by it."""
+
+    @define
+    class Wrapped:
+        inner: InMemoryJournal
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    inner = InMemoryJournal()
+    journal: Any = Wrapped(inner)
+    with trio.fail_after(10):
+        async with opened(journal, ACCOUNT) as system:
+            assert await system.ref(ACCOUNT).ask(Deposit(1)) == 1
+    assert len(await payloads(inner)) == 1
+
+
 async def test_a_persist_that_is_not_awaited_or_is_called_while_an_event_is_applied_fails_the_actor() -> None:
     """Nothing is written, and nobody is left to believe that it was: what lies in the mailbox finds the next instance."""
 
