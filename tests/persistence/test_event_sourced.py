@@ -574,6 +574,30 @@ async def test_what_persist_returned_is_awaited_once() -> None:
             assert len(await payloads(journal)) == 1
 
 
+async def test_a_persist_that_is_forgotten_outside_of_a_turn_is_a_warning() -> None:
+    """As it is of a coroutine. The actor goes on: nobody knows for which of its messages it was."""
+
+    @define(eq=False)
+    class Careless(Account):
+        @handles(Deposit)
+        async def deposit(self, command: Deposit) -> int:
+            async def beside() -> None:
+                self.persist(Deposited(command.cents))
+
+            self.context.start_soon(beside)
+            await self.context.sleep(0.01)
+            return self.balance_cents
+
+    journal = InMemoryJournal()
+    spec = actor(Careless, name="account")
+    with trio.fail_after(10):
+        async with opened(journal, spec) as system:
+            with pytest.warns(RuntimeWarning, match=r"'Careless\.persist' was never awaited"):
+                assert await system.ref(spec).ask(Deposit(1)) == 0
+            assert await system.ref(spec).ask(Pay("rent", 1)) == Declined("not enough")
+    assert await payloads(journal) == []
+
+
 async def test_a_journal_of_a_class_without_a_hash_keeps_events() -> None:
     """Only facts need one: the log of a journal is found by it."""
 
