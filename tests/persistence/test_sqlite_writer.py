@@ -85,6 +85,17 @@ def test_a_group_of_which_nothing_is_refused_takes_these_statements(
     assert read(database, "SELECT count(*), sum(length(payload)) FROM events") == [(size, size * len(payload))]
 
 
+def test_events_and_their_facts_are_one_transaction(database: Database) -> None:
+    """Also if there is one of each: a crash between two would leave an event of which nobody hears."""
+    connection = database.open()
+    writer = SqliteWriter(database, connection)
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    assert writer.perform([entry("a", facts=1)]) == [Outcome(1)]
+    writer.close()
+    assert [statement.split()[0] for statement in said] == ["BEGIN", "INSERT", "SELECT", "INSERT", "COMMIT"]
+
+
 def test_of_large_events_one_that_is_refused_leaves_the_others(database: Database, writer: SqliteWriter) -> None:
     """They are written row by row, and still together or each by itself."""
     large = b"1" * (BYTES_AT_ONCE // 2)
