@@ -61,14 +61,13 @@ class Persisting(Generic[E_contra, P_co]):
             warnings.warn(f"'{type(self._actor).__name__}.persist' was never awaited", RuntimeWarning, stacklevel=2)
 
     def __await__(self: Persisting[Q, Q]) -> Generator[Any, Any, P_co]:
-        """Waits until the events are on the disk and applied. Raises PersistMisused the second time."""
+        """Waits until the events are on the disk and applied. Once: awaited again, it would write them again."""
+        was_awaited, self._is_awaited = self._is_awaited, True
         recording = recording_of(self._actor)
         if recording is None:
-            self._is_awaited = True
             raise PersistMisused(type(self._actor).__name__, "before it was started")
-        if self._is_awaited:
-            raise PersistMisused(recording.cell.path, "once and awaited it twice: call it again for the same event again")
-        self._is_awaited = True
+        if was_awaited:
+            raise PersistMisused(recording.cell.path, "once and awaited that twice. Call it again for each time that something happened")
         return recording.write(self._events, self._facts).__await__()
 
 
@@ -222,7 +221,7 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
         repertoire = type(self).__repertoire__
         if repertoire is None:
             raise TypeError(f"{type(self).__name__} names no events: class {type(self).__name__}(EventSourced[..., Deposited | Paid]).")
-        self._recording = Recording(self, self._cell, repertoire, self.journal, self.identity, self.snapshot_every, self._save_soon)
+        self._recording = Recording(self, self._cell, repertoire, self.journal, self.identity, self._save_if_due)
         for broken in await self._recording.recover():
             self.context.log.warning("the snapshot after event %d of %s cannot be used: %s", broken.sequence, broken.identity, broken.why)
             self.context.publish(broken)
@@ -230,9 +229,11 @@ class EventSourced(Actor[M_contra], _Recorded[E_contra], Generic[M_contra, E_con
         if result is not None:
             await result
 
-    def _save_soon(self) -> None:
-        """Takes a snapshot now and saves it beside the handlers. What goes wrong is logged: the events are safe."""
-        recording = self._recording
+    def _save_if_due(self) -> None:
+        """After enough events takes a snapshot, and saves it beside the handlers. What goes wrong is logged: the events are safe."""
+        recording, every = self._recording, self.snapshot_every
+        if not every or recording.sequence - recording.snapshot_sequence < every:
+            return
         recording.snapshot_sequence = recording.sequence
         try:
             state = recording.state(self.snapshot())

@@ -8,6 +8,7 @@ this incarnation writes no more, whatever its handlers catch, and the next one f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -70,19 +71,17 @@ class Recording:
     repertoire: Repertoire
     journal: Journal
     identity: str
-    snapshot_every: int
-    save_soon: Callable[[], None]
-    log: FactLog = field(init=False)
+    save_if_due: Callable[[], None]
     writer: str = field(init=False)
     sequence: int = field(default=0, init=False)
     """The number of the last event that is applied."""
     snapshot_sequence: int = field(default=0, init=False)
     is_applying: bool = field(default=False, init=False)
+    _log: FactLog | None = field(default=None, init=False)
     _is_writing: bool = field(default=False, init=False)
     _broken: Exception | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.log = log_of(self.journal)
         restarts = 0 if self.cell.losses is None else self.cell.losses.restarts
         address = self.cell.address
         self.writer = f"{address.node}{address.path}#{address.incarnation}.{restarts}"
@@ -208,9 +207,8 @@ class Recording:
         self.sequence += len(events)
         for fact in facts:
             self.cell.dispatcher.stream.publish(fact)
-        every = self.snapshot_every
-        if every and self.sequence - self.snapshot_sequence >= every:
-            self.save_soon()
+        if self.repertoire.restore is not None:
+            self.save_if_due()
         return events[0] if len(events) == 1 else None
 
     def state(self, snapshot: object) -> Encoded:
@@ -224,9 +222,16 @@ class Recording:
         self.snapshot_sequence = max(self.snapshot_sequence, sequence)
 
     @property
+    def log(self) -> FactLog:
+        """Looked for at the first fact: a journal that keeps none may be of a class that has no hash."""
+        if self._log is None:
+            self._log = log_of(self.journal)
+        return self._log
+
+    @property
     def is_in_turn(self) -> bool:
-        """Whether this incarnation runs at the moment, and the call comes from its turn."""
-        return CURRENT.get() is self.cell and self.cell.instance is self.actor
+        """Whether this incarnation runs at the moment, and the call comes from its turn; a thread that works for it is none."""
+        return CURRENT.get() is self.cell and self.cell.instance is self.actor and get_ident() == self.cell.dispatcher.thread
 
     def fail(self, error: Exception) -> None:
         """Writes no more, and fails the actor."""

@@ -76,6 +76,8 @@ class _Reader:
             return Outcome(error=error)
         except Exception as error:  # noqa: BLE001  # whoever asked is told, and the thread goes on
             return Outcome(error=JournalError(self._database.path, repr(error)))
+        except BaseException as error:  # noqa: BLE001  # SystemExit and its like belong to who asked, and not to the thread
+            return Outcome(error=error)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

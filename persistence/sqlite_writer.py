@@ -26,7 +26,7 @@ from .work_thread import Outcome
 Work: TypeAlias = Entry | Callable[[sqlite3.Connection], Any]
 """Events to be written, or anything else to be done inside of the transaction."""
 
-Row: TypeAlias = tuple[object, ...]
+Row: TypeAlias = tuple[Any, ...]
 
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "events": ("identity", "sequence", "type", "version", "payload", "checksum", "writer", "at"),
@@ -38,6 +38,15 @@ ROWS_AT_ONCE: Final = 256
 Rows that one statement inserts. The module sqlite3 gives the interpreter's lock away at each row of `executemany`, and to get it back
 waits each time until the actors of this process have nothing to do, or for a switch interval.
 """
+
+BYTES_AT_ONCE: Final = 1 << 18
+"""
+Payload that one statement inserts, if it is of more than one row. SQLite copies all values of a statement, and the module keeps it
+with them until it is used again.
+"""
+
+PAYLOAD: Final = 4
+"""Where the payload stands in a row of either table."""
 
 WRITTEN: Final = Outcome(0)
 """Of an entry without facts."""
@@ -70,7 +79,7 @@ class SqliteWriter:
             return [Outcome(error=journal_error(self._database.path, error)) for _ in works]
         except TrouperError as error:  # it could not be opened
             return [Outcome(error=type(error)(*error.args)) for _ in works]
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait are told, and the thread goes on
+        except BaseException as error:  # noqa: BLE001  # whatever it is, those who wait are told, and the thread goes on
             self.close()
             return [Outcome(error=JournalError(self._database.path, repr(error))) for _ in works]
 
@@ -84,21 +93,19 @@ class SqliteWriter:
     def _write_together(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[Outcome] | None:
         """All entries, without a savepoint, for which SQLite would copy each page first. None if one is refused: then none is written."""
         at = time()
-        outcomes = [WRITTEN] * len(entries)
         try:
             rows = _event_rows(entries, at)
-            if len(rows) <= ROWS_AT_ONCE and not any(entry.facts for entry in entries):
-                _insert_or_roll_back(connection, "events", rows)  # a transaction by itself
-                return outcomes
-            connection.execute("BEGIN IMMEDIATE")
-            _insert_or_roll_back(connection, "events", rows)
+            if not _go_at_once(rows) or any(entry.facts for entry in entries):
+                connection.execute("BEGIN IMMEDIATE")
+            _insert_or_roll_back(connection, "events", rows)  # a transaction by itself, if none was begun
             outcomes, facts = _facts_of(connection, entries, at)
             _insert_or_roll_back(connection, "facts", facts)
         except REFUSED:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             return None
-        connection.execute("COMMIT")
+        if connection.in_transaction:  # also one that the module began by itself, as it does unless `isolation_level` is None
+            connection.execute("COMMIT")
         return outcomes
 
     def _do_apart(self, connection: sqlite3.Connection, works: Sequence[Work]) -> list[Outcome]:
@@ -126,7 +133,7 @@ class SqliteWriter:
         connection.execute("SAVEPOINT one")
         try:
             value = call(connection)
-        except Exception as error:
+        except BaseException as error:  # also what is no error elsewhere, as SystemExit: it belongs to who called
             if not connection.in_transaction:  # SQLite has given up all of it, as it does when the disk is full
                 raise
             connection.execute("ROLLBACK TO one")
@@ -180,10 +187,18 @@ def _facts_of(connection: sqlite3.Connection, entries: Sequence[Entry], at: floa
     return outcomes, rows
 
 
+def _go_at_once(rows: Sequence[Row]) -> bool:
+    """Whether one statement inserts them all."""
+    return len(rows) <= ROWS_AT_ONCE and (len(rows) == 1 or sum([len(row[PAYLOAD]) for row in rows]) <= BYTES_AT_ONCE)
+
+
 def _insert_or_roll_back(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
-    """Inserts all rows; if one is refused, the transaction is rolled back."""
+    """Inserts all rows. If one is refused, the transaction is rolled back, or has to be."""
     for begin in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[begin : begin + ROWS_AT_ONCE]
+        if not _go_at_once(some):
+            connection.executemany(_insertion(table), some)
+            continue
         step = 1 << max(0, len(some).bit_length() - 4)
         room = -(-len(some) // step) * step
         nothing = repeat(None, (room - len(some)) * len(COLUMNS[table]))

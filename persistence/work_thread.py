@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     """What became of one piece of work: its value, or its error."""
 
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class _Ticket(Pending):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import trio
 
-from trouper.persistence import Encoded, Entry, Journal, WriteConflict
+from trouper.persistence import Encoded, Entry, Journal, SqliteJournal, WriteConflict
 
 
 def encoded(*payloads: str) -> tuple[Encoded, ...]:
@@ -88,3 +90,19 @@ async def test_the_two_latest_snapshots_are_kept_the_latest_first(journal: Journ
             (6, "state", 2, b"6", True),
         ]
         assert await journal.snapshots("nobody") == [] or await journal.snapshots("nobody") == ()
+
+
+async def test_what_ends_a_program_is_raised_where_the_function_was_handed_over(tmp_path: Path) -> None:
+    """In the journal's thread it would end that, and everybody who waits for it would wait for ever."""
+
+    def leave(_connection: sqlite3.Connection) -> None:
+        raise SystemExit(3)
+
+    event = (Encoded("noted", 1, b"1"),)
+    with trio.fail_after(10):
+        async with SqliteJournal(tmp_path / "bank.db") as journal:
+            for hand_over in (journal.transact, journal.query):
+                with pytest.raises(SystemExit):
+                    await hand_over(leave)
+            assert await journal.append(Entry("a", 0, event, "me")) == 0
+            assert len(await journal.events("a", 0, 10)) == 1

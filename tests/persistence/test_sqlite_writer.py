@@ -12,7 +12,7 @@ import pytest
 from trouper.persistence import Encoded, Entry, WriteConflict
 from trouper.persistence.database import Database, checksum
 from trouper.persistence.journal_errors import JournalError, JournalFull
-from trouper.persistence.sqlite_writer import ROWS_AT_ONCE, SqliteWriter
+from trouper.persistence.sqlite_writer import BYTES_AT_ONCE, ROWS_AT_ONCE, SqliteWriter
 from trouper.persistence.work_thread import Outcome
 
 EVENT = Encoded("noted", 1, b"1")
@@ -59,6 +59,71 @@ def test_groups_of_all_sizes_are_written_with_their_checksums(database: Database
         number = identity.split("-")[1]
         assert (sequence, type_name, version, payload, name) == (1, "noted", 1, b'{"n":%s}' % number.encode(), f"writer of {identity}")
         assert expected == checksum(identity, 1, "noted", 1, payload)
+
+
+@pytest.mark.parametrize(
+    ("size", "payload", "expected"),
+    [
+        *[(size, b"1", ["INSERT OR ROLLBACK"]) for size in [*range(1, 40), 200, ROWS_AT_ONCE - 1, ROWS_AT_ONCE]],
+        (ROWS_AT_ONCE + 1, b"1", ["BEGIN IMMEDIATE", "INSERT OR ROLLBACK", "INSERT OR ROLLBACK", "COMMIT"]),
+        (1, b"1" * (BYTES_AT_ONCE + 1), ["INSERT OR ROLLBACK"]),
+        (4, b"1" * (BYTES_AT_ONCE // 4), ["INSERT OR ROLLBACK"]),
+        (3, b"1" * (BYTES_AT_ONCE // 2), ["BEGIN IMMEDIATE", *["INSERT INTO events"] * 3, "COMMIT"]),
+    ],
+)
+def test_a_group_of_which_nothing_is_refused_takes_these_statements(
+    database: Database, size: int, payload: bytes, expected: list[str]
+) -> None:
+    """It is not done again one by one, which would write the same. What is large goes row by row: SQLite would keep a copy of all of it."""
+    connection = database.open()
+    writer = SqliteWriter(database, connection)
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    assert writer.perform([entry(f"a-{number}", payload) for number in range(size)]) == [Outcome(0)] * size
+    writer.close()
+    assert [" ".join(statement.split()[: len(shown.split())]) for statement, shown in zip(said, expected, strict=True)] == expected
+    assert read(database, "SELECT count(*), sum(length(payload)) FROM events") == [(size, size * len(payload))]
+
+
+def test_events_and_their_facts_are_one_transaction(database: Database) -> None:
+    """Also if there is one of each: a crash between two would leave an event of which nobody hears."""
+    connection = database.open()
+    writer = SqliteWriter(database, connection)
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    assert writer.perform([entry("a", facts=1)]) == [Outcome(1)]
+    writer.close()
+    assert [statement.split()[0] for statement in said] == ["BEGIN", "INSERT", "SELECT", "INSERT", "COMMIT"]
+
+
+def test_of_large_events_one_that_is_refused_leaves_the_others(database: Database, writer: SqliteWriter) -> None:
+    """They are written row by row, and still together or each by itself."""
+    large = b"1" * (BYTES_AT_ONCE // 2)
+    outcomes = writer.perform(
+        [entry("a", large, facts=1), entry("b", large, large), entry("a", large, facts=1), entry("c", large, facts=1)]
+    )
+    assert [outcome.value for outcome in outcomes] == [1, 0, None, 2]
+    assert isinstance(outcomes[2].error, WriteConflict)
+    assert read(database, "SELECT identity, sequence FROM events") == [("a", 1), ("b", 1), ("b", 2), ("c", 1)]
+
+
+def test_what_is_acknowledged_is_committed_on_a_connection_that_begins_transactions_by_itself(database: Database) -> None:
+    """As one does that `sqlite3.connect` makes, unless it is told not to."""
+
+    def connect(path: str, busy_timeout: float) -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=busy_timeout, check_same_thread=False)
+
+    usual = Database(database.path, 5.0, connect)
+    writer = SqliteWriter(usual, usual.open())
+    try:
+        for written, name in enumerate("abc", start=1):
+            assert writer.perform([entry(name)]) == [Outcome(0)]
+            assert read(database, "SELECT count(*) FROM events") == [(written,)]
+        assert writer.perform([entry("d", facts=1)]) == [Outcome(1)]
+        assert isinstance(writer.perform([entry("a")])[0].error, WriteConflict)
+    finally:
+        writer.close()
+    assert read(database, "SELECT count(*) FROM events") == [(4,)]
 
 
 def test_many_events_and_facts_of_one_entry_keep_their_order(database: Database, writer: SqliteWriter) -> None:
