@@ -747,6 +747,20 @@ async def test_snapshots_by_count_are_saved_beside_the_handlers(journal: Journal
         assert await system.ref(spec).ask(Balance()) == 25
 
 
+async def test_after_how_many_events_is_asked_at_each(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it can be changed while the actor runs."""
+    spec = actor(Often, name="account")
+    with trio.fail_after(10):
+        async with opened(journal, spec) as system:
+            for _ in range(2):
+                await system.ref(spec).ask(Deposit(1))
+            monkeypatch.setattr(Often, "snapshot_every", 3)
+            await system.ref(spec).ask(Deposit(1))
+            while not await journal.snapshots("/user/top/account"):
+                await trio.lowlevel.checkpoint()
+            assert [snapshot.sequence for snapshot in await journal.snapshots("/user/top/account")] == [3]
+
+
 @pytest.mark.parametrize("broken", ["type", "payload", "restore", "ahead", "altered"])
 async def test_a_broken_snapshot_falls_back_to_the_events(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an unknown type, unreadable, refused by `restore` half-way, of an event that is not there, or altered: said, and passed over."""
