@@ -1,8 +1,8 @@
 """
 What threads do for a run of trio: counted, so that the runtime knows when one may be in want of the interpreter's lock.
 
-A thread that comes back from the disk has to wait for that lock, for five milliseconds as long as actors run without a pause; and who waits
-for its answer waits with it. So the runtime naps between two slices while something is under way.
+A thread that comes back from the disk has to wait for that lock, each time that it wants it; beside actors that run without a pause seconds
+pass, and who waits for its answer waits with it. So the runtime naps between two slices while something is under way.
 """
 
 from __future__ import annotations
