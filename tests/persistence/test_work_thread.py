@@ -89,7 +89,7 @@ async def test_between_slices_a_thread_that_has_work_is_let_run_and_one_that_has
     nap = time.sleep
 
     def counted(seconds: float) -> None:
-        naps.append(work.under_way > 0)
+        naps.append(work.under_way > 0 or trio.to_thread.current_default_thread_limiter().borrowed_tokens > 0)
         nap(seconds)
 
     monkeypatch.setattr("trouper.actors.threads.time.sleep", counted)
@@ -104,6 +104,13 @@ async def test_between_slices_a_thread_that_has_work_is_let_run_and_one_that_has
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(thread.do, 0)
                 while len(naps) < 3:
+                    await trio.lowlevel.checkpoint()
+                gated.gate.set()
+            gated.gate.clear()
+            so_far = len(naps)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, gated.gate.wait)
+                while len(naps) < so_far + 3:
                     await trio.lowlevel.checkpoint()
                 gated.gate.set()
             so_far = len(naps)
