@@ -109,7 +109,7 @@ async def test_between_slices_a_thread_that_has_work_is_let_run_and_one_that_has
             gated.gate.clear()
             so_far = len(naps)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(trio.to_thread.run_sync, gated.gate.wait)
+                nursery.start_soon(trio.to_thread.run_sync, lambda: gated.gate.wait(10))
                 while len(naps) < so_far + 3:
                     await trio.lowlevel.checkpoint()
                 gated.gate.set()
