@@ -48,7 +48,9 @@ DOES: Final[Mapping[str, tuple[str, str]]] = {
     "eventsourcing_alone": ("the package eventsourcing saves, one event after the other", "events/s"),
     "persist_together_to_eventsourcing": (f"{ACTORS} actors to that", "times"),
     "recover": (f"an actor comes back from {HISTORY:,} events", "events/CPU s"),
-    "publish_durable_to_persist": (f"durable facts to {FOLLOWERS} followers, to events", "times"),
+    "persist_durable": (f"{ACTORS} actors persist an event and a durable fact each, which nobody follows", "facts/s"),
+    "persist_durable_to_events": ("these to events alone", "times"),
+    "publish_durable_to_persist": (f"durable facts to {FOLLOWERS} followers, to those that nobody follows", "times"),
 }
 """By id: what is measured, and in which unit."""
 
@@ -208,6 +210,7 @@ def one_round(divisor: int) -> dict[str, float]:
         ask_together = trio.run(ask, place / "6.db", ACTORS, each)
         others = rate_of_eventsourcing(divisor)
         announced = Deposit(1, announced=True)
+        unfollowed = trio.run(persist, place / "7.db", ACTORS, each, announced)
         followed = trio.run(persist, place / "3.db", ACTORS, each, announced, FOLLOWERS)
         trio.run(write_history, place / "4.db", history)
         recovered = trio.run(recover, place / "4.db", history)
@@ -219,7 +222,9 @@ def one_round(divisor: int) -> dict[str, float]:
         "ask_together": ask_together,
         "ask_together_to_alone": ask_together / ask_alone,
         "recover": recovered,
-        "publish_durable_to_persist": followed / together,
+        "persist_durable": unfollowed,
+        "persist_durable_to_events": unfollowed / together,
+        "publish_durable_to_persist": followed / unfollowed,
     }
     if others is not None:
         figures["eventsourcing_alone"] = others
