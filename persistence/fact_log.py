@@ -18,7 +18,8 @@ from attrs import define, field, frozen
 
 from ..actors.pending import Pending
 from ..actors.waiting import wait
-from .arguments import check_journal, check_number
+from ..supervision.amounts import check_real
+from .arguments import check_journal
 from .codec import Codec, Encoded, check_storable
 from .errors import FactsForgotten, NotStorable
 from .journal import Journal
@@ -139,7 +140,7 @@ def follow(journal: Journal, fact_type: type[T], from_offset: int = 0) -> Follow
     check_journal(journal)
     if not isinstance(fact_type, type):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"follow takes a class of facts, as in follow(journal, Paid), not {fact_type!r}.")
-    check_number("from_offset", from_offset)
+    check_real("from_offset", from_offset, 0)
     return Following(journal, (fact_type,), from_offset)
 
 

@@ -9,6 +9,8 @@ from attrs import define, frozen
 from ..actors.actor import Actor
 from ..actors.handles import handles
 from ..actors.spec import ActorSpec, actor
+from ..supervision.amounts import check_real
+from .arguments import check_limits
 from .errors import NoJournal
 from .journal_errors import JournalError
 from .opening import JOURNAL
@@ -90,16 +92,12 @@ def retention(
         name: Of the actor.
 
     Raises:
-        ValueError: A number out of range, or no limit at all.
+        ValueError, TypeError: A number out of range, what is no number, or no limit at all.
     """
     if older_than is None and keep is None and keep_bytes is None:
         raise ValueError("retention needs a limit: older_than=SECONDS, keep=FACTS or keep_bytes=BYTES.")
-    for limit, said, least in (
-        ("older_than", older_than, 0),
-        ("keep", keep, -1),
-        ("keep_bytes", keep_bytes, -1),
-        ("every_seconds", every_seconds, 0),
-    ):
-        if said is not None and not said > least:
-            raise ValueError(f"{limit} must be {'above' if least == 0 else 'at least'} 0, not {said!r}.")
+    check_limits(older_than, keep, keep_bytes)
+    if older_than is not None:
+        check_real("older_than", older_than, 0, or_equal=False)
+    check_real("every_seconds", every_seconds, 0, or_equal=False)
     return actor(_Retention, older_than, keep, keep_bytes, every_seconds, name=name)

@@ -17,7 +17,8 @@ from typing import Any, Final, Self, final
 import trio
 
 from ..errors import TrouperError
-from .arguments import check_limits, check_number
+from ..supervision.amounts import check_real
+from .arguments import check_limits
 from .codec import Encoded
 from .database import Connect, Database, checksum, connect, journal_error
 from .errors import CorruptRecord
@@ -116,7 +117,7 @@ class SqliteJournal:
     def __init__(self, path: str | PathLike[str], *, busy_timeout: float = 5.0, connect: Connect = connect) -> None:
         if fspath(path) in {"", ":memory:"}:
             raise ValueError(f"A journal is kept in a file, and {fspath(path)!r} names none. For one in memory: InMemoryJournal().")
-        check_number("busy_timeout", busy_timeout)
+        check_real("busy_timeout", busy_timeout, 0)
         self._database = Database(fspath(path), busy_timeout, connect)
         self._writing: WorkThread[Work] | None = None
         self._reading: WorkThread[Query] | None = None

@@ -1,5 +1,5 @@
 """
-attrs validators for the numbers that policy is made of: counts, and real numbers with a lower limit.
+Checks of the numbers that policy is made of: counts, and real numbers with a lower limit; as attrs validators, and for arguments.
 
 attrs' own ``ge`` accepts True as a count and says nothing of infinity; these refuse what is no number with TypeError,
 and what is out of range, NaN included, with ValueError.
@@ -29,13 +29,18 @@ def real(limit: float, *, or_equal: bool = True, finite: bool = False) -> Callab
         or_equal: Whether the limit itself is allowed.
         finite: Whether infinity is refused.
     """
-    wanted = f"a {'finite ' if finite else ''}number {'at least' if or_equal else 'above'} {limit}"
 
     def validate(_instance: object, attribute: Any, value: Any) -> None:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise TypeError(f"{attribute.name} must be {wanted}, not {value!r}.")
-        above_limit = value >= limit if or_equal else value > limit  # both are False for NaN
-        if not above_limit or (finite and value > sys.float_info.max):
-            raise ValueError(f"{attribute.name} must be {wanted}, not {value}.")
+        check_real(attribute.name, value, limit, or_equal=or_equal, finite=finite)
 
     return validate
+
+
+def check_real(name: str, value: Any, limit: float, *, or_equal: bool = True, finite: bool = False) -> None:
+    """What `real` validates, of an argument called *name*."""
+    wanted = f"a {'finite ' if finite else ''}number {'at least' if or_equal else 'above'} {limit}"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {wanted}, not {value!r}.")
+    above_limit = value >= limit if or_equal else value > limit  # both are False for NaN
+    if not above_limit or (finite and value > sys.float_info.max):
+        raise ValueError(f"{name} must be {wanted}, not {value}.")

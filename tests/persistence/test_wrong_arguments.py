@@ -52,8 +52,8 @@ async def test_limits_that_are_none_forget_nothing(journal: Journal, limits: dic
     [
         (partial(opened, 3), TypeError, "This takes a journal"),
         (partial(opened, None), TypeError, "not None"),
-        (partial(opened, FILE, busy_timeout=-1), ValueError, "busy_timeout must be at least 0"),
-        (partial(opened, FILE, busy_timeout="5"), TypeError, "busy_timeout must be a number"),
+        (partial(opened, FILE, busy_timeout=-1), ValueError, "busy_timeout must be a number at least 0"),
+        (partial(opened, FILE, busy_timeout="5"), TypeError, "busy_timeout must be a number at least 0"),
         (partial(used, FILE), TypeError, f"not '{FILE}'"),
     ],
 )
@@ -73,8 +73,8 @@ async def test_what_is_no_journal_is_not_opened(
         (("bank.db", Paid), TypeError, "This takes a journal"),
         ((InMemoryJournal(), 3), TypeError, "takes a class of facts"),
         ((InMemoryJournal(), Paid | None), TypeError, "takes a class of facts"),
-        ((InMemoryJournal(), Paid, -1), ValueError, "from_offset must be at least 0"),
-        ((InMemoryJournal(), Paid, "1"), TypeError, "from_offset must be a number"),
+        ((InMemoryJournal(), Paid, -1), ValueError, "from_offset must be a number at least 0"),
+        ((InMemoryJournal(), Paid, "1"), TypeError, "from_offset must be a number at least 0"),
     ],
 )
 def test_what_cannot_be_followed_is_refused_at_the_call(arguments: tuple[Any, ...], kind: type[Exception], says: str) -> None:
