@@ -66,7 +66,7 @@ class ReadModel:
                     connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             return Outcome(error=journal_error(self.name, error, "read model"))
-        except Exception as error:  # noqa: BLE001  # whoever asked is told, and the thread goes on
+        except BaseException as error:  # noqa: BLE001  # whoever asked is told, and the thread goes on
             return Outcome(error=error)
         return Outcome(value)
 

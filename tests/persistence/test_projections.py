@@ -16,6 +16,9 @@ from attrs import define, frozen
 
 from trouper import ActorFailed, ActorRef, ActorStopped, Request, StartFailed, actor, handles, open_system, supervisor
 from trouper.persistence import Encoded, Entry, InMemoryJournal, Journal, PoisonedFact, Projection, StoredFact, open_journal, projects
+from trouper.persistence.read_model import ReadModel
+from trouper.persistence.tables import FilePlace
+from trouper.persistence.work_thread import WorkThread
 
 
 @frozen
@@ -283,3 +286,20 @@ def test_a_class_that_does_not_fold_all_of_its_facts_is_an_error() -> None:
 
         class Eager(Balances):
             async def on_start(self) -> None: ...
+
+
+async def test_what_ends_a_program_is_raised_where_the_read_model_was_asked(tmp_path: Path) -> None:
+    """In the read model's thread it would end that, and everybody who waits for it would wait for ever."""
+
+    def leave(model: sqlite3.Connection) -> None:
+        model.execute("DELETE FROM rows")
+        raise SystemExit(3)
+
+    model = ReadModel(FilePlace(tmp_path / "model.db"), 1, ["CREATE TABLE rows (number INTEGER)", "INSERT INTO rows VALUES (1)"])
+    with trio.fail_after(10):
+        thread = WorkThread(model.name, model.perform, model.close)
+        assert await thread.do(model.make) == 1
+        with pytest.raises(SystemExit):
+            await thread.do(leave)
+        assert await thread.do(lambda model: model.execute("SELECT number FROM rows").fetchall()) == [(1,)]
+        await thread.close()
