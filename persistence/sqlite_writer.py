@@ -207,8 +207,7 @@ def _insert_or_roll_back(connection: sqlite3.Connection, table: str, rows: Seque
 
 def _insertion(table: str) -> str:
     """Inserts one row."""
-    columns = COLUMNS[table]
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608  # all ours
+    return f"INSERT {_into(table)} VALUES {_places(table)}"  # noqa: S608  # all ours
 
 
 @cache
@@ -218,7 +217,12 @@ def _insertion_of(table: str, room: int) -> str:
 
     One statement takes any number of rows up to the next eighth of a power of two: so there are few, and each is parsed once.
     """
-    columns = COLUMNS[table]
-    row = f"({', '.join('?' * len(columns))})"
-    values = ", ".join([row] * room)
-    return f"INSERT OR ROLLBACK INTO {table} ({', '.join(columns)}) SELECT * FROM (VALUES {values}) LIMIT ?"  # noqa: S608  # all ours
+    return f"INSERT OR ROLLBACK {_into(table)} SELECT * FROM (VALUES {', '.join([_places(table)] * room)}) LIMIT ?"  # noqa: S608  # all ours
+
+
+def _into(table: str) -> str:
+    return f"INTO {table} ({', '.join(COLUMNS[table])})"
+
+
+def _places(table: str) -> str:
+    return f"({', '.join('?' * len(COLUMNS[table]))})"

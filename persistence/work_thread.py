@@ -34,7 +34,9 @@ class _Ticket(Pending):
 
     __slots__ = ("work",)
 
-    work: Any
+    def __init__(self, work: Any) -> None:
+        Pending.__init__(self)
+        self.work: Any = work
 
 
 class WorkThread(Generic[W]):
@@ -57,8 +59,7 @@ class WorkThread(Generic[W]):
         self._name = name
         self._perform = perform
         self._clean_up = clean_up
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = threading.Condition(threading.Lock())
         self._waiting: list[_Ticket] = []
         self._is_idle = False
         self._is_open = True
@@ -69,9 +70,8 @@ class WorkThread(Generic[W]):
 
     async def do(self, work: W) -> Any:
         """Has *work* done, and returns its value or raises its error. Raises JournalClosed."""
-        ticket = _Ticket()
-        ticket.work = work
-        with self._lock:
+        ticket = _Ticket(work)
+        with self._changed:
             if not self._is_open:
                 raise JournalClosed(self._name, "it was closed")
             self._waiting.append(ticket)
